@@ -1,0 +1,1 @@
+"""How people use it: the pages, the server and the command line."""

@@ -1,0 +1,376 @@
+"""Answer: one axis at a time, every click saved before the page says so."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from html import escape
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import frame
+from data import Answer, Campaign, StoreError
+from questionnaires import Item, Questionnaire
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+word = frame.word
+SECONDS_PER_QUESTION = 20
+PER_PAGE = 12
+"""Questions drawn at once; beyond 16 the browser, not the server, becomes slow."""
+OPEN_ANSWERS = ("dk", "na")
+DONE = "done"
+"""Stands for an axis when the person has come to the end."""
+
+
+def page() -> None:
+    """Draw the page."""
+    every = [one for one in frame.campaigns() if one.kind == "assessment"]
+    with st.container(key="answering"):
+        if not every:
+            frame.heading(word("answer-empty"))
+            frame.paragraph(word("answer-empty-why"))
+            if st.button(word("to-home"), type="primary", key="to-home"):
+                frame.go("home")
+            return
+        campaign = frame.choose(every)
+        questionnaire = frame.questionnaire_of(campaign) if campaign else None
+        if campaign is None or questionnaire is None:
+            return
+        role, respondent = frame.kept("role"), frame.kept("respondent")
+        if role in frame.matrix().lens_of and respondent:
+            _questions(campaign, questionnaire, role, respondent)
+        else:
+            _who(campaign, role)
+
+
+def minutes_for(questions: int) -> int:
+    """Whole minutes that so many questions take."""
+    return max(1, math.ceil(questions * SECONDS_PER_QUESTION / 60))
+
+
+def _who(campaign: Campaign, wanted: str) -> None:
+    """Ask who answers: a role and a code; a code already known resumes."""
+    lang, matrix = frame.language(), frame.matrix()
+    frame.heading(word("who-title"))
+    frame.banner(campaign)
+    roles = matrix.ids("roles")
+    role = st.radio(
+        word("role"),
+        roles,
+        index=roles.index(wanted) if wanted in roles else 0,
+        format_func=lambda id_: matrix.title("roles", id_, lang),
+        captions=[
+            word("role-institution" if matrix.lens_of[id_] == "declared" else "role-patients") for id_ in roles
+        ],
+        key="who-role",
+    )
+    fresh = st.session_state.setdefault("fresh-code", frame.new_code())
+    known: dict[str, int] = {}
+    for row in frame.store().answers([campaign.id]).select(["respondent", "role"]).to_pylist():
+        if row["role"] == role:
+            known[row["respondent"]] = known.get(row["respondent"], 0) + 1
+    choices = [fresh, *sorted(known)]
+    person = st.selectbox(
+        word("person"),
+        choices,
+        format_func=lambda code: (
+            word("person-new", code=fresh)
+            if code == fresh
+            else word("person-known" if known[code] > 1 else "person-known-one", code=code, n=known[code])
+        ),
+        key=f"who-person-{role}",
+        help=word("person-help"),
+    )
+    _who_sees(role)
+    if st.button(word("resume" if person in known else "begin"), type="primary", key="begin"):
+        st.session_state.pop("fresh-code", None)
+        frame.keep(role=role, respondent=person, axis="", part="")
+        st.rerun()
+
+
+def _who_sees(role: str) -> None:
+    if frame.lens_of(role) == "declared":
+        frame.paragraph(word("who-sees-institution"), "small")
+    else:
+        frame.paragraph(word("who-sees-patients", n=frame.matrix().thresholds.n_min), "small")
+        frame.paragraph(word("staff-entered"), "small")
+
+
+def _questions(campaign: Campaign, questionnaire: Questionnaire, role: str, respondent: str) -> None:
+    lang, lens = frame.language(), frame.lens_of(role)
+    pages = _pages(campaign, questionnaire, lens)
+    if not pages:
+        st.info(word("nothing-asked"))
+        _other_person()
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key="who"):
+        frame.paragraph(
+            word("answering-as", role=frame.matrix().title("roles", role, lang), code=respondent), "small"
+        )
+        st.button(word("change-person"), key="change", type="tertiary", on_click=_change_person)
+    saved = frame.store().respondent(campaign.id, respondent, role)
+    above = st.container(key="progress")
+    place = _place(pages)
+    if frame.kept("axis") == DONE:
+        _finished(pages, saved)
+    else:
+        axis, part, items = pages[place]
+        entry = next(one for one in frame.matrix().axes if one.id == axis)
+        parts = sum(one == axis for one, _, _ in pages)
+        suffix = f" · {word('part', n=part + 1, total=parts)}" if parts > 1 else ""
+        st.html(
+            f'<h1 class="fr-h1">{escape(entry.title[lang])}{escape(suffix)}</h1>'
+            f'<p class="fr-axis-about">{escape(entry.description[lang])}</p>'
+        )
+        for item in items:
+            answer = _card(campaign, questionnaire, item, saved.get(item.id), role, respondent)
+            if answer is None:
+                saved.pop(item.id, None)
+            else:
+                saved[item.id] = answer
+        _turn(pages, place)
+        _who_sees(role)
+    _progress(above, pages, saved, place)
+
+
+def _pages(
+    campaign: Campaign, questionnaire: Questionnaire, lens: str
+) -> list[tuple[str, int, tuple[Item, ...]]]:
+    """Axis, part and questions of each page, in the matrix's order, without axes out of scope."""
+    pages = []
+    for axis in frame.matrix().ids("axes"):
+        if axis in campaign.out_of_scope:
+            continue
+        items = [i for i in questionnaire.form(campaign.form) if i.axis == axis and i.asked_of(lens)]
+        parts = math.ceil(len(items) / PER_PAGE)
+        size = math.ceil(len(items) / parts) if parts else 0
+        pages += [(axis, part, tuple(items[part * size : (part + 1) * size])) for part in range(parts)]
+    return pages
+
+
+def _place(pages: list[tuple[str, int, tuple[Item, ...]]]) -> int:
+    axis, part = frame.kept("axis"), frame.kept("part")
+    for index, (one, number, _) in enumerate(pages):
+        if one == axis and str(number) == (part or "0"):
+            return index
+    return 0
+
+
+def _card(
+    campaign: Campaign,
+    questionnaire: Questionnaire,
+    item: Item,
+    stored: Answer | None,
+    role: str,
+    respondent: str,
+) -> Answer | None:
+    """Draw one question and keep what was said on it; returns what the store holds after that."""
+    lang, lens = frame.language(), frame.lens_of(role)
+    ask = item.asked_of(lens)
+    if ask is None:  # the pages only hold items that are asked
+        return stored
+    options = questionnaire.options(item.id, lens)
+    texts = {option.id: option.text[lang] for option in options}
+    texts |= {"dk": word("option-dk"), "na": word("option-na")}
+    base = f"{campaign.id}|{respondent}|{role}|{item.id}"
+    _follow(base, stored)
+    with st.container(border=True, key=f"card-{item.id.replace('.', '-')}"):
+        choice = st.radio(
+            frame.plain(ask.text[lang]),
+            list(texts),
+            index=list(texts).index(stored.answer) if stored and stored.answer in texts else None,
+            format_func=lambda id_: frame.plain(texts[id_]),
+            captions=[
+                frame.plain(ask.anchors[id_][lang]) if id_ in ask.anchors else "" for id_ in texts
+            ],
+            key=f"answer|{base}",
+        )
+        why = choice == "na"
+        written = st.text_input(
+            word("reason" if why else "comment"),
+            value=_written(stored, why=why),
+            placeholder=word("reason" if why else "comment"),
+            label_visibility="collapsed",
+            key=f"{'reason' if why else 'comment'}|{base}",
+            max_chars=1000,
+        )
+        kept, line, tone = _settle(campaign, item, stored, choice, (written or "").strip(), role, respondent)
+        with st.container(horizontal=True, vertical_alignment="center", key=f"foot-{item.id.replace('.', '-')}"):
+            st.html(f'<p class="fr-foot fr-{tone}">{escape(line)}</p>')
+            st.button(
+                word("take-back"),
+                key=f"clear|{base}",
+                type="tertiary",
+                on_click=_clear,
+                args=(base,),
+                disabled=choice is None,
+            )
+    return kept
+
+
+def _follow(base: str, stored: Answer | None) -> None:
+    """Take over an answer that was changed elsewhere, unless this page has just changed it too."""
+    seen, now = st.session_state.get(f"seen|{base}"), stored.answer if stored else None
+    key = f"answer|{base}"
+    if f"seen|{base}" in st.session_state and seen != now and st.session_state.get(key) == seen:
+        st.session_state[key] = now
+    if f"seen|{base}" not in st.session_state or st.session_state.get(key) == now:
+        st.session_state[f"seen|{base}"] = now
+
+
+def _settle(
+    campaign: Campaign,
+    item: Item,
+    stored: Answer | None,
+    choice: str | None,
+    written: str,
+    role: str,
+    respondent: str,
+) -> tuple[Answer | None, str, str]:
+    """Compare what the page shows with what is stored and save the difference: after rendering, so that the first
+    click in a new session counts too. Returns what is stored now, and the line to show with its tone.
+    """
+    wanted = _wanted(campaign, item, stored, choice, written, role, respondent)
+    if choice is None and written:
+        return stored, word("comment-first"), "wait"
+    if choice == "na" and not written:
+        return stored, word("reason-needed"), "wait"
+    if wanted is None:
+        return stored, word("saved") if stored else "", "ok"
+    try:
+        kept = frame.store().save(wanted)
+    except StoreError as error:
+        return stored, word("not-saved", why=error.text(frame.language())), "wait"
+    base = f"{campaign.id}|{respondent}|{role}|{item.id}"
+    st.session_state[f"seen|{base}"] = choice
+    at = kept.at or dt.datetime.now(tz=dt.UTC)
+    line = word("taken-back") if choice is None else word("saved-at", time=_clock(at))
+    st.session_state["announce"] = f"{line}|{item.id} {at.timestamp()}"
+    return (None if choice is None else kept), line, "ok"
+
+
+def _wanted(
+    campaign: Campaign,
+    item: Item,
+    stored: Answer | None,
+    choice: str | None,
+    written: str,
+    role: str,
+    respondent: str,
+) -> Answer | None:
+    """The answer to save, or none when the store already holds just that."""
+    if choice is None and stored is None:
+        return None
+    channel = "own_link" if frame.lens_of(role) == "declared" else "staff_entered"
+    reason = written if choice == "na" else ""
+    comment = (stored.comment if stored else "") if choice == "na" else written
+    if stored and (stored.answer, stored.reason, stored.comment) == (choice, reason, comment):
+        return None
+    return Answer(
+        campaign.id, respondent, role, item.id, choice or "", reason, comment if choice else "", channel=channel
+    )
+
+
+def _written(stored: Answer | None, *, why: bool) -> str:
+    if stored is None:
+        return ""
+    return stored.reason if why else stored.comment
+
+
+def _clear(base: str) -> None:
+    st.session_state[f"answer|{base}"] = None
+    for name in ("comment", "reason"):
+        if f"{name}|{base}" in st.session_state:
+            st.session_state[f"{name}|{base}"] = ""
+
+
+def _clock(at: dt.datetime) -> str:
+    """The time of day where the person is."""
+    offset = st.context.timezone_offset or 0
+    return (at - dt.timedelta(minutes=offset)).strftime("%H:%M")
+
+
+def _turn(pages: list[tuple[str, int, tuple[Item, ...]]], place: int) -> None:
+    lang = frame.language()
+    with st.container(horizontal=True, horizontal_alignment="distribute", key="turn"):
+        if place > 0:
+            st.button(word("previous"), key="previous", on_click=_open, args=pages[place - 1][:2])
+        if place + 1 < len(pages):
+            axis, part, _ = pages[place + 1]
+            label = (
+                word("next") if part else word("next-axis", axis=frame.matrix().title("axes", axis, lang))
+            )
+            st.button(label, key="next", type="primary", on_click=_open, args=(axis, part))
+        else:
+            st.button(word("finish"), key="finish", type="primary", on_click=_open, args=(DONE, 0))
+
+
+def _open(axis: str, part: int) -> None:
+    frame.keep(axis=axis, part=str(part) if part else "")
+
+
+def _change_person() -> None:
+    frame.keep(respondent="", axis="", part="")
+
+
+def _progress(
+    above: DeltaGenerator,
+    pages: list[tuple[str, int, tuple[Item, ...]]],
+    saved: dict[str, Answer],
+    place: int,
+) -> None:
+    """Progress over all and by axis; drawn last, shown first, so that it counts the answer just given."""
+    lang = frame.language()
+    items = [item for _, _, own in pages for item in own]
+    done, total = sum(item.id in saved for item in items), len(items)
+    left = word("time-left", minutes=minutes_for(total - done)) if done < total else word("all-done")
+    announce = st.session_state.get("announce", "")
+    with above:
+        st.html(
+            f'<div class="fr-progress" data-announce="{escape(announce)}">'
+            f'<span class="fr-bar" role="img" aria-label="{escape(word("progress-spoken", done=done, total=total))}">'
+            f'<i style="width:{100 * done / total:.1f}%"></i></span>'
+            f"<span>{escape(word('done-of', done=done, total=total))} · {escape(left)}</span></div>"
+        )
+        with st.container(horizontal=True, gap="small", key="axes"):
+            for axis in dict.fromkeys(one for one, _, _ in pages):
+                own = [item for one, _, items_ in pages for item in items_ if one == axis]
+                here = frame.kept("axis") != DONE and pages[place][0] == axis
+                st.button(
+                    word(
+                        "axis-button",
+                        axis=frame.matrix().title("axes", axis, lang),
+                        done=sum(item.id in saved for item in own),
+                        total=len(own),
+                    ),
+                    key=f"axis-{axis}",
+                    type="primary" if here else "secondary",
+                    on_click=_open,
+                    args=(axis, 0),
+                )
+
+
+def _finished(pages: list[tuple[str, int, tuple[Item, ...]]], saved: dict[str, Answer]) -> None:
+    items = [(axis, part, item) for axis, part, own in pages for item in own]
+    missing = [(axis, part) for axis, part, item in items if item.id not in saved]
+    frame.heading(word("finished-title"))
+    done = len(items) - len(missing)
+    frame.paragraph(word("finished-some" if missing else "finished-all", done=done, total=len(items)))
+    with st.container(horizontal=True, key="finished"):
+        if missing:
+            st.button(word("first-open"), key="first-open", type="primary", on_click=_open, args=missing[0])
+        else:
+            st.button(word("back-to-questions"), key="back", on_click=_open, args=pages[0][:2])
+        if st.button(word("see-results"), key="see-results", type="secondary" if missing else "primary"):
+            frame.go("results")
+        _other_person()
+
+
+def _other_person() -> None:
+    st.button(word("other-person"), key="other-person", on_click=_change_person)
+
+
+__all__ = ["minutes_for", "page"]

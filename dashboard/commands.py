@@ -1,0 +1,327 @@
+"""The command line: `pomey` and its words. Each loads only what it needs."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import datetime as dt
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matrix import Document, Problem, Refused, load_document
+from matrix.model import check_matrix, check_sources
+
+if TYPE_CHECKING:
+    from questionnaires import Questionnaire
+
+ENGINES = ("arrow", "pandas", "polars", "duckdb", "spark")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; 0 fine, 1 the input is wrong (said on stderr), 2 the call is wrong."""
+    parser = _parser()
+    call = parser.parse_args(argv)
+    if getattr(call, "store", None):
+        os.environ["POMEY_STORE"] = call.store
+    work: Callable[[argparse.Namespace], int] = getattr(call, "work", _serve)
+    try:
+        return work(call)
+    except Refused as refused:
+        print(refused.text(), file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pomey",
+        description="How far does the partnership between a hospital and its patients really go? "
+        "Without a word: opens the dashboard.",
+        epilog="Exit status: 0 fine, 1 the input is wrong (said on stderr), 2 the call is wrong.",
+    )
+    store = argparse.ArgumentParser(add_help=False)
+    store.add_argument("--store", metavar="URL", help="the store, such as sqlite:////path/to/file.db (or POMEY_STORE)")
+    parser.add_argument("--store", metavar="URL", help=argparse.SUPPRESS)
+    words = parser.add_subparsers(metavar="COMMAND", title="commands")
+
+    def add(name: str, work: Callable[[argparse.Namespace], int], summary: str, *, stored: bool = True) -> Any:
+        word = words.add_parser(name, help=summary, description=summary, parents=[store] if stored else [])
+        word.set_defaults(work=work)
+        return word
+
+    check = add("check", _check, "Check questionnaires, rules, matrix files and crosswalks.", stored=False)
+    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
+
+    score = add("score", _score, "Score tables of answers.", stored=False)
+    score.add_argument("--questionnaire", required=True, metavar="ID|FILE")
+    score.add_argument("--answers", required=True, type=Path, metavar="FILE")
+    score.add_argument("--evidence", type=Path, metavar="FILE")
+    score.add_argument("--assessments", type=Path, metavar="FILE")
+    score.add_argument("--on", type=_date, metavar="YYYY-MM-DD", help="the scoring date (default: today)")
+    score.add_argument("--form", choices=("full", "express"), default="full")
+    score.add_argument("--engine", choices=ENGINES, default="arrow")
+    score.add_argument("--format", choices=("json", "csv", "table"), default="json")
+
+    take = add("import", _import, "Put tables of answers, evidence or assessments into the store.")
+    take.add_argument("kind", choices=("assessments", "answers", "evidence"))
+    take.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    take.add_argument("--questionnaire", default="hospital", metavar="ID", help="(default: hospital)")
+    take.add_argument("--skip-bad-rows", action="store_true", help="keep the good rows, list the others")
+
+    demo = add("demo", _demo, "Load the synthetic example and the desk readings; print the ids it made.")
+    demo.add_argument("--network", type=_count, metavar="N", help="also N synthetic institutions")
+    demo.add_argument("--seed", type=int, default=1, metavar="S")
+
+    lister = add("list", _list, "List institutions, campaigns and questionnaires with their ids.")
+    lister.add_argument("--format", choices=("table", "json"), default="table")
+
+    serve = add("serve", _serve, "Open the dashboard.")
+    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--port", type=int, default=8501)
+    return parser
+
+
+def _date(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a date; write 2026-01-31 for example") from error
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a count of 1 or more")
+    return int(text)
+
+
+# --- check ----------------------------------------------------------------------------------------------------
+
+
+def _check(call: argparse.Namespace) -> int:
+    from questionnaires.checker import load_library
+
+    documents = [load_document(path) for path in call.files]
+    taken: dict[str, str] = {}
+    own_items = [
+        str(item["id"])
+        for document in documents
+        if isinstance(document.data, dict) and isinstance(document.data.get("items"), list)
+        for item in document.data["items"]
+        if isinstance(item, dict) and "id" in item
+    ]
+    items = [item.id for one in load_library().values() for item in one.items] + own_items
+    wrong = 0
+    for document in documents:
+        kind, problems = check_document(document, taken, items)
+        for problem in problems:
+            print(problem.text(), file=sys.stderr)
+        wrong += bool(problems)
+        if not problems:
+            print(f"{document.file}: {kind}: fine")
+    return 1 if wrong else 0
+
+
+def check_document(
+    document: Document, taken: dict[str, str] | None = None, items: Sequence[str] | None = None
+) -> tuple[str, tuple[Problem, ...]]:
+    """What kind of file this is, told by its keys, and every problem in it."""
+    from questionnaires import check_crosswalk, check_published, check_questionnaire
+    from scoring.rules import check_rule
+
+    keys = set(document.data) if isinstance(document.data, dict) else set()
+    if {"items", "scales"} & keys:
+        questionnaire, problems = check_questionnaire(document, taken=taken)
+        if questionnaire is not None:
+            problems = check_published(questionnaire, document)
+        return "questionnaire", problems
+    if "requirements" in keys:
+        return "crosswalk", check_crosswalk(document)[1]
+    if {"when", "severity", "cap", "clears_when"} & keys:
+        return "rule", check_rule(document, items)[1]
+    if {"axes", "cells", "thresholds"} & keys:
+        return "matrix", check_matrix(document)[1]
+    if "sources" in keys:
+        return "sources", check_sources(document)[1]
+    if document.data is None and document.problems:
+        return "unread", document.problems
+    return "unknown", (*document.problems, document.problem((), "unknown-format"))
+
+
+# --- score ----------------------------------------------------------------------------------------------------
+
+
+def _score(call: argparse.Namespace) -> int:
+    from data.tables import read_table
+    from scoring import score
+
+    questionnaire = find_questionnaire(call.questionnaire)
+    answers = read_table(call.answers, "answers", questionnaire)
+    evidence = read_table(call.evidence, "evidence", questionnaire).frame if call.evidence else None
+    assessments = read_table(call.assessments, "assessments", questionnaire).frame if call.assessments else None
+    scores = score(
+        questionnaire,
+        on_engine(answers.frame, call.engine),
+        evidence=evidence,
+        assessments=assessments,
+        on=call.on,
+        form=call.form,
+        wide=answers.wide,
+    )
+    results = scores.to_json()
+    if call.format == "json":
+        json.dump(results, sys.stdout, ensure_ascii=False, indent=1, allow_nan=False)
+        print()
+    else:
+        rows = [_flat(result, axis) for result in results for axis in result["axes"]]
+        (_print_csv if call.format == "csv" else _print_table)(rows)
+    return 0
+
+
+def find_questionnaire(name: str) -> Questionnaire:
+    """A questionnaire of the library by id, or one read from a file."""
+    from matrix import nearest
+    from questionnaires import load_library, read_questionnaire
+
+    library = load_library()
+    if name in library:
+        return library[name]
+    path = Path(name)
+    if path.suffix.lower() in (".yaml", ".yml") or path.exists():
+        return read_questionnaire(path)
+    known = tuple(library)
+    problem = Problem(name, 1, "--questionnaire", "unknown-questionnaire", {"id": name}, nearest(name, known), known)
+    raise Refused([problem])
+
+
+def on_engine(table: Any, engine: str) -> Any:
+    """An Arrow table on the engine that was asked for; only that engine is imported."""
+    if engine == "pandas":
+        return table.to_pandas()
+    if engine == "polars":
+        import polars as pl
+
+        return pl.from_arrow(table).lazy()  # type: ignore[union-attr]
+    if engine == "duckdb":
+        import duckdb
+
+        return duckdb.from_arrow(table)
+    if engine == "spark":
+        try:
+            from pyspark.sql import SparkSession
+        except ImportError as error:
+            raise Refused([Problem("pomey", 1, "--engine", "no-spark", {})]) from error
+        return SparkSession.builder.appName("pomey").getOrCreate().createDataFrame(table.to_pandas())
+    return table
+
+
+def _flat(result: dict[str, Any], axis: str) -> dict[str, Any]:
+    """One row of an assessment's axis for tables."""
+    one = result["axes"][axis]
+    row: dict[str, Any] = {"assessment": result["assessment"], "axis": axis}
+    for lens in ("declared", "experienced", "documented", "retained"):
+        for key in ("position", "high", "level"):
+            row[lens if key == "position" else f"{lens}_{key}"] = (one[lens] or {}).get(key)
+    return {**row, "gap": one["gap"], "state": one["showcase"]["state"], "index": one["showcase"]["index"]}
+
+
+def _print_csv(rows: list[dict[str, Any]]) -> None:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    print(out.getvalue(), end="")
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    def shown(value: Any) -> str:
+        if value is None:
+            return "-"
+        return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+    names = list(rows[0]) if rows else []
+    cells = [names, *([shown(row[name]) for name in names] for row in rows)]
+    widths = [max(len(line[place]) for line in cells) for place in range(len(names))]
+    for line in cells:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+# --- the store ------------------------------------------------------------------------------------------------
+
+
+def _import(call: argparse.Namespace) -> int:
+    from data import Store
+    from data.importing import import_table
+
+    questionnaire = find_questionnaire(call.questionnaire)
+    with Store.open() as store:
+        for path in call.files:
+            count, skipped = import_table(
+                store, path, call.kind, questionnaire, name=str(path), skip_bad_rows=call.skip_bad_rows
+            )
+            for problem in skipped:
+                print(problem.text(), file=sys.stderr)
+            print(f"{path}: {count} {call.kind}" + (f", {len(skipped)} rows skipped" if skipped else ""))
+    return 0
+
+
+def _demo(call: argparse.Namespace) -> int:
+    from data import Store
+    from data.demo import load_demo
+
+    with Store.open() as store:
+        for id_ in load_demo(store, network=call.network or 0, seed=call.seed):
+            print(id_)
+    return 0
+
+
+def _list(call: argparse.Namespace) -> int:
+    from data import Store
+    from questionnaires import load_library
+
+    with Store.open() as store:
+        listed = {
+            "institutions": [
+                {"id": one.id, "name": one.name, "country": one.country, "synthetic": one.synthetic}
+                for one in store.institutions()
+            ],
+            "campaigns": [
+                {
+                    "id": one.id, "institution": one.institution, "title": one.title, "kind": one.kind,
+                    "year": one.year, "questionnaire": one.questionnaire, "version": one.version,
+                    "form": one.form, "synthetic": one.synthetic,
+                }
+                for one in store.campaigns()
+            ],
+            "questionnaires": [
+                {"id": one.id, "version": one.version, "kind": one.kind, "items": len(one.items)}
+                for one in load_library().values()
+            ],
+        }  # fmt: skip
+    if call.format == "json":
+        json.dump(listed, sys.stdout, ensure_ascii=False, indent=1)
+        print()
+    else:
+        for part, rows in listed.items():
+            print(f"{part}: {len(rows)}")
+            if rows:
+                _print_table(rows)
+            print()
+    return 0
+
+
+def _serve(call: argparse.Namespace) -> int:
+    from dashboard.server import serve
+
+    serve(getattr(call, "host", "127.0.0.1"), getattr(call, "port", 8501))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,19 @@
+(() => {
+  if (window.pomeyFrame) return;
+  window.pomeyFrame = true;
+  const live = document.createElement("div");
+  live.setAttribute("role", "status");
+  live.setAttribute("aria-live", "polite");
+  live.className = "fr-live";
+  document.body.append(live);
+  const follow = () => {
+    const product = document.querySelector("[data-language]");
+    if (product && document.documentElement.lang !== product.dataset.language)
+      document.documentElement.lang = product.dataset.language;
+    const said = document.querySelector("[data-announce]");
+    const text = said ? said.dataset.announce : "";
+    if (live.dataset.last !== text) { live.dataset.last = text; live.textContent = text.split("|")[0]; }
+  };
+  new MutationObserver(follow).observe(document.body, { subtree: true, childList: true, attributes: true, attributeFilter: ["data-language", "data-announce"] });
+  follow();
+})();

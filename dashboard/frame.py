@@ -1,0 +1,225 @@
+"""What every page stands in: language, navigation, style, the store, and what is kept from page to page."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from data import Campaign, Institution, Store
+from matrix import Matrix, Words, load_matrix
+from questionnaires import Questionnaire, load_library
+from reports import figure_css
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streamlit.navigation.page import StreamlitPage
+
+HERE = Path(__file__).parent
+ICON = ":material/grid_view:"
+KEPT = ("lang", "campaign", "role", "respondent", "axis", "part")
+"""What an address carries: enough to come back after a closed tab or a restarted server."""
+SCRIPT = (HERE / "frame.js").read_text(encoding="utf-8")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:])")
+
+
+@cache
+def words() -> Words:
+    """Every word of the pages."""
+    return Words.load(*sorted((HERE / "words").glob("*.yaml")))
+
+
+def word(key: str, lang: str | None = None, **values: object) -> str:
+    """One text of the pages, in the language being used unless told otherwise."""
+    return words()(key, lang or language(), **values)
+
+
+@st.cache_resource(show_spinner=False)
+def store() -> Store:
+    """The store the environment names, opened once for the process."""
+    return Store.open()
+
+
+@cache
+def matrix() -> Matrix:
+    """The matrix in use."""
+    return load_matrix()
+
+
+@cache
+def questionnaires() -> dict[str, Questionnaire]:
+    """The questionnaires in use, by id."""
+    return load_library()
+
+
+def language() -> str:
+    """The language chosen, or the one in the address, or the browser's, or the matrix's first."""
+    known = matrix().languages
+    browser = (st.context.locale or "").split("-")[0].lower()
+    for candidate in (st.session_state.get("lang"), st.query_params.get("lang"), browser):
+        if candidate in known:
+            return str(candidate)
+    return known[0]
+
+
+def kept(name: str) -> str:
+    """What is kept under a name, from this session or else from the address; empty when nothing is."""
+    if name not in st.session_state:
+        st.session_state[name] = st.query_params.get(name, "")
+    return str(st.session_state[name] or "")
+
+
+def keep(**values: str) -> None:
+    """Keep values for the other pages, for a reload and for a restarted server."""
+    for name, value in values.items():
+        st.session_state[name] = value
+
+
+def go(page: str, **values: str) -> None:
+    """Leave for another page, taking along what is kept."""
+    keep(**values)
+    st.switch_page(st.session_state["pages"][page], query_params=_address())
+
+
+def begin(pages: Mapping[str, StreamlitPage], lang: str) -> None:
+    """Draw what stands above the page: style, product, pages, language."""
+    st.session_state["pages"] = pages
+    for name in KEPT:
+        kept(name)
+    st.html(f"<style>{figure_css()}{_css()}</style>")
+    st.html(f"<script>{SCRIPT}</script>", unsafe_allow_javascript=True)
+    with st.container(key="frame", horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(f'<p class="fr-product" data-language="{lang}">{escape(word("product", lang))}</p>', width="content")
+        with st.container(key="frame-pages", horizontal=True, gap="small", width="content"):
+            for page in pages.values():
+                st.page_link(page, query_params=_address())
+        with st.container(key="frame-language", horizontal=True, gap="small", width="content"):
+            for one in matrix().languages:
+                st.button(
+                    word("language-name", one),
+                    key=f"language-{one}",
+                    type="tertiary",
+                    on_click=keep,
+                    kwargs={"lang": one},
+                    disabled=one == lang,
+                )
+
+
+def end() -> None:
+    """Write into the address what is kept, so that it can be reloaded, bookmarked and sent."""
+    wanted = _address()
+    if dict(st.query_params) != wanted:
+        st.query_params.from_dict(wanted)
+
+
+def campaigns() -> list[Campaign]:
+    """Every assessment, latest year first."""
+    return store().campaigns()
+
+
+def institutions() -> dict[str, Institution]:
+    """Every institution by id."""
+    return {one.id: one for one in store().institutions()}
+
+
+def current(every: list[Campaign]) -> Campaign | None:
+    """The assessment that is kept, else the latest own one, else the latest of all."""
+    wanted = kept("campaign")
+    chosen = next((one for one in every if one.id == wanted), None)
+    if chosen is None and every:
+        newest = sorted(every, key=lambda one: one.created, reverse=True)
+        chosen = next((one for one in newest if not one.synthetic and one.kind == "assessment"), newest[0])
+    if chosen is not None:
+        keep(campaign=chosen.id)
+    return chosen
+
+
+def choose(every: list[Campaign]) -> Campaign | None:
+    """The current assessment, with a selector above the page when there are several."""
+    chosen = current(every)
+    if chosen is None or len(every) == 1:
+        return chosen
+    houses = institutions()
+    by_id = {one.id: one for one in every}
+    name = "campaign-choice"
+    if st.session_state.get(name) not in by_id:
+        st.session_state[name] = chosen.id
+    with st.container(key="frame-campaign"):
+        picked = st.selectbox(
+            word("choose-campaign"),
+            list(by_id),
+            format_func=lambda id_: f"{houses[by_id[id_].institution].name} · {by_id[id_].title}",
+            key=name,
+            label_visibility="collapsed",
+        )
+    if picked != chosen.id:
+        keep(campaign=picked, role="", respondent="", axis="", part="")
+    return by_id[picked]
+
+
+def questionnaire_of(campaign: Campaign) -> Questionnaire | None:
+    """The questionnaire an assessment is pinned to; says so on the page when it is not here as it was."""
+    found = questionnaires().get(campaign.questionnaire)
+    if found is None or found.version != campaign.version:
+        st.error(word("trouble-questionnaire", id=campaign.questionnaire, version=campaign.version))
+        return None
+    if found.fingerprint != campaign.fingerprint:
+        st.warning(word("trouble-fingerprint", id=campaign.questionnaire))
+    return found
+
+
+def banner(campaign: Campaign) -> None:
+    """Say what must never be mistaken: an invented example, or a text that was read."""
+    if campaign.kind == "reading":
+        note("reading-banner", "◇")
+    elif campaign.synthetic:
+        note("synthetic-banner", "◇")
+
+
+def note(key: str, sign: str, tone: str = "calm", **values: object) -> None:
+    """A quiet note with a sign and a sentence; ``tone`` is ``calm`` or ``alert``."""
+    st.html(
+        f'<p class="fr-note fr-{tone}"><span aria-hidden="true">{sign}</span><span>{escape(word(key, **values))}</span></p>'
+    )
+
+
+def heading(text: str, level: int = 1) -> None:
+    """A heading of our own text, drawn without an anchor link."""
+    st.html(f'<h{level} class="fr-h{level}">{escape(text)}</h{level}>')
+
+
+def paragraph(text: str, kind: str = "text") -> None:
+    """A paragraph of plain text; ``kind`` is ``text``, ``lead`` or ``small``."""
+    st.html(f'<p class="fr-{kind}">{escape(text)}</p>')
+
+
+def plain(text: str) -> str:
+    """Text for a label that reads Markdown, so that it shows exactly what was written."""
+    return _MARKDOWN.sub(r"\\\1", text)
+
+
+def new_code() -> str:
+    """A short code for a person: easy to read out, never a name."""
+    return "p-" + "".join(secrets.choice("23456789abcdefghjkmnpqrstuvwxyz") for _ in range(5))
+
+
+def lens_of(role: str) -> str:
+    """The lens a role answers for."""
+    return matrix().lens_of[role]
+
+
+def _address() -> dict[str, str]:
+    values: dict[str, Any] = {name: st.session_state.get(name, "") for name in KEPT}
+    values["lang"] = language()
+    return {name: str(value) for name, value in values.items() if value}
+
+
+@cache
+def _css() -> str:
+    return (HERE / "look.css").read_text(encoding="utf-8")

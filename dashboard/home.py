@@ -1,0 +1,244 @@
+"""Home: institutions and assessments, who has answered, and the one next step."""
+
+from __future__ import annotations
+
+import datetime as dt
+from html import escape
+
+import streamlit as st
+
+from dashboard import frame
+from dashboard.answering import minutes_for
+from dashboard.example import add_example
+from data import Campaign, Progress, StoreError
+from matrix import day
+
+word = frame.word
+COUNTRIES = ("be", "fr", "lu", "ch", "nl", "ca", "other")
+TYPES = ("university", "general", "psychiatric", "rehabilitation", "other")
+QUESTIONNAIRE = "hospital"
+TITLE_LIMIT = 120
+
+
+def page() -> None:
+    """Draw the page."""
+    every = frame.campaigns()
+    if not every:
+        _welcome()
+        return
+    chosen = frame.current(every)
+    if chosen is not None:
+        _assessment(chosen)
+    _others([one for one in every if chosen is None or one.id != chosen.id])
+    with st.expander(word("new-assessment"), key="new-assessment"):
+        _new()
+    if not any(one.synthetic for one in every):
+        _example("secondary")
+
+
+def _welcome() -> None:
+    """What a first visitor sees: what it is, an example, and a start; nothing is asked."""
+    frame.heading(word("home-title"))
+    frame.paragraph(word("home-lead"), "lead")
+    lenses = "".join(
+        f'<li class="fr-{lens}"><i aria-hidden="true" class="fr-{lens}"></i>{_bold(word(f"home-lens-{lens}"))}</li>'
+        for lens in ("declared", "experienced", "documented")
+    )
+    st.html(f'<ul class="fr-lenses">{lenses}</ul>')
+    left, right = st.columns(2, gap="large")
+    with left:
+        _example("primary")
+        frame.paragraph(word("open-example-help"), "small")
+    with right:
+        if st.button(word("create-own"), key="create-own", width="stretch"):
+            st.session_state["creating"] = True
+        frame.paragraph(word("create-own-help"), "small")
+    if st.session_state.get("creating"):
+        frame.heading(word("new-assessment"), 2)
+        _new()
+
+
+def _example(kind: str) -> None:
+    if st.button(
+        word("open-example"),
+        key="open-example",
+        type="primary" if kind == "primary" else "secondary",
+        width="stretch" if kind == "primary" else "content",
+    ):
+        try:
+            campaign = add_example(frame.store(), frame.questionnaires()[QUESTIONNAIRE], frame.language())
+        except StoreError as error:
+            st.error(word("trouble", why=error.text(frame.language())))
+            return
+        frame.go("results", campaign=campaign.id, role="", respondent="", axis="", part="")
+
+
+def _assessment(campaign: Campaign) -> None:
+    """The current assessment: who it is about, who has answered, what to do next."""
+    house = frame.institutions()[campaign.institution]
+    tag = ""
+    if campaign.synthetic or campaign.kind == "reading":
+        tag = f'<span class="fr-tag">{escape(word("reading" if campaign.kind == "reading" else "synthetic"))}</span>'
+    st.html(f'<h1 class="fr-h1">{escape(house.name)} · {escape(campaign.title)}{tag}</h1>')
+    parts = [str(campaign.year), campaign.scope, "" if campaign.kind == "reading" else word(f"form-{campaign.form}")]
+    frame.paragraph(" · ".join(part for part in parts if part), "small")
+    frame.banner(campaign)
+    progress = frame.store().progress(campaign.id)
+    _next_step(campaign, progress)
+    if campaign.kind != "reading":
+        frame.heading(word("progress"), 2)
+        _progress(progress)
+
+
+def _next_step(campaign: Campaign, progress: list[Progress]) -> None:
+    people = {"declared": 0, "experienced": 0}
+    for one in progress:
+        people[frame.lens_of(one.role)] += one.respondents
+    n_min = frame.matrix().thresholds.n_min
+    first = dict.fromkeys(("role", "respondent", "axis", "part"), "")
+    results = ("see-results", "results", {})
+    if campaign.kind == "reading":
+        step, action, other = "next-reading", results, None
+    elif not any(people.values()):
+        step, action, other = "next-first", ("next-first-button", "answer", first), None
+    elif not people["experienced"]:
+        step, action = "next-patients", ("next-patients-button", "answer", {**first, "role": "patient"})
+        other = results
+    elif not people["declared"]:
+        step, action, other = "next-institution", ("next-first-button", "answer", first), results
+    elif min(people.values()) < n_min:
+        step, action, other = "next-few", ("more-answers", "answer", first), results
+    else:
+        step, action, other = "next-results", results, ("more-answers", "answer", first)
+    with st.container(border=True, key="next-step"):
+        frame.heading(word("next-step"), 2)
+        frame.paragraph(word(step, n=n_min))
+        with st.container(horizontal=True):
+            for (label, target, values), kind in ((action, "primary"), (other or ("", "", {}), "secondary")):
+                if label and st.button(word(label), key=f"next-{target}", type=kind):  # type: ignore[arg-type]
+                    frame.go(target, **values)
+
+
+def _progress(progress: list[Progress]) -> None:
+    lang, by_role = frame.language(), {one.role: one for one in progress}
+    rows = []
+    for lens in ("declared", "experienced"):
+        for role in (one for one in frame.matrix().roles if one.lens == lens):
+            one = by_role.get(role.id)
+            cells = (
+                f'<td class="fr-n" data-name="{escape(word("progress-people"))}">{one.respondents}</td>'
+                f'<td class="fr-n" data-name="{escape(word("progress-answers"))}">{one.answers}</td>'
+                f'<td data-name="{escape(word("progress-last"))}">{escape(day(one.last_at.date(), lang))}</td>'
+                if one
+                else f'<td class="fr-n">–</td><td class="fr-n">–</td><td>{escape(word("nobody"))}</td>'
+            )
+            side = escape(word(f"side-{lens}"))
+            rows.append(f'<tr><th scope="row">{escape(role.title[lang])}<small>{side}</small></th>{cells}</tr>')
+    heads = (
+        f'<th scope="col">{escape(word("progress-role"))}</th>'
+        f'<th scope="col" class="fr-n">{escape(word("progress-people"))}</th>'
+        f'<th scope="col" class="fr-n">{escape(word("progress-answers"))}</th>'
+        f'<th scope="col">{escape(word("progress-last"))}</th>'
+    )
+    st.html(f'<table class="fr-table fr-stack"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>')
+
+
+def _others(campaigns: list[Campaign]) -> None:
+    if not campaigns:
+        return
+    houses = frame.institutions()
+    frame.heading(word("others"), 2)
+    for campaign in campaigns:
+        with st.container(horizontal=True, vertical_alignment="center", key=f"other-{campaign.id}"):
+            tag = ""
+            if campaign.synthetic or campaign.kind == "reading":
+                key = "reading" if campaign.kind == "reading" else "synthetic"
+                tag = f'<span class="fr-tag">{escape(word(key))}</span>'
+            name = f"{houses[campaign.institution].name} · {campaign.title}"
+            st.html(f'<p class="fr-text">{escape(name)}{tag}</p>')
+            if st.button(word("open-this-name", name=frame.plain(name)), key=f"open-{campaign.id}", type="tertiary"):
+                frame.keep(campaign=campaign.id, role="", respondent="", axis="", part="")
+                st.session_state.pop("campaign-choice", None)
+                st.rerun()
+
+
+def _new() -> None:
+    """The form of a new assessment, with everything but the name filled in beforehand."""
+    year = dt.datetime.now(tz=dt.UTC).year
+    houses = {key: one for key, one in frame.institutions().items() if not one.synthetic}
+    questionnaire = frame.questionnaires()[QUESTIONNAIRE]
+    example = word("default-title", year=year)
+    with st.form("new", border=False):
+        known = ""
+        if houses:
+            known = st.selectbox(
+                word("field-institution"),
+                ["", *houses],
+                format_func=lambda id_: houses[id_].name if id_ else word("field-institution-new"),
+                key="new-house",
+            )
+        name = st.text_input(
+            word("field-name"), placeholder=word("field-name-hint"), key="new-name", max_chars=TITLE_LIMIT
+        )
+        one, two = st.columns(2)
+        country = one.selectbox(
+            word("field-country"), COUNTRIES, format_func=lambda id_: word(f"country-{id_}"), key="new-country"
+        )
+        type_ = two.selectbox(
+            word("field-type"), TYPES, index=1, format_func=lambda id_: word(f"type-{id_}"), key="new-type"
+        )
+        three, four = st.columns(2)
+        title = three.text_input(word("field-title"), value=example, key="new-title", max_chars=TITLE_LIMIT)
+        when = four.number_input(word("field-year"), 2000, 2100, year, key="new-year")
+        scope = st.text_input(
+            word("field-scope"),
+            value=word("default-scope"),
+            placeholder=word("field-scope-hint"),
+            key="new-scope",
+            max_chars=TITLE_LIMIT,
+        )
+        form = st.radio(
+            word("field-form"),
+            ("express", "full"),
+            format_func=lambda id_: word(
+                f"form-choice-{id_}",
+                n=len(questionnaire.form(id_)),
+                minutes=minutes_for(len(questionnaire.form(id_))),
+            ),
+            key="new-form",
+        )
+        sent = st.form_submit_button(word("create"), type="primary")
+    if not sent:
+        return
+    problems = []
+    if not known and not name.strip():
+        problems.append(word("error-name"))
+    if not title.strip():
+        problems.append(word("error-title", example=example))
+    for problem in problems:
+        st.error(problem)
+    if problems:
+        return
+    try:
+        house_id = known or frame.store().add_institution(name.strip(), country=country, type=type_).id
+        campaign = frame.store().add_campaign(
+            house_id,
+            questionnaire,
+            title=title.strip(),
+            year=int(when),
+            scope=scope.strip(),
+            form=form,
+            languages=frame.matrix().languages,
+        )
+    except StoreError as error:
+        st.error(word("trouble", why=error.text(frame.language())))
+        return
+    st.session_state.pop("campaign-choice", None)
+    st.session_state["creating"] = False
+    frame.go("answer", campaign=campaign.id, role="", respondent="", axis="", part="")
+
+
+def _bold(text: str) -> str:
+    """Our own catalogue text with its one ``**bold**`` run as HTML."""
+    first, bold, rest = escape(text).split("**", 2)
+    return f"{first}<strong>{bold}</strong>{rest}"

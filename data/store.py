@@ -1,0 +1,986 @@
+"""The store: institutions, campaigns, answers and evidence, kept so that nothing acknowledged is lost."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import os
+import queue
+import re
+import secrets
+import sqlite3
+import sys
+import threading
+import time
+import unicodedata
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, cast
+
+import pyarrow as pa
+import sqlalchemy as sa
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import StaticPool
+
+from matrix import Problem, Refused, nearest, register_refusals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from sqlalchemy.sql.elements import ColumnElement
+
+    from questionnaires import Questionnaire
+
+T = TypeVar("T")
+
+COMMENT_LIMIT = 4000
+"""Characters of a comment or a reason."""
+NAME_LIMIT = 300
+"""Characters of any other text: ids, names, titles."""
+BUSY_SECONDS = 10.0
+"""How long a write waits for another program that holds the store."""
+VERSION_TABLE = "pomey_version"
+"""The migrations' own table: its name also tells our databases from anybody else's."""
+REVISION = "0001"
+"""The newest migration, so that opening a current store need not load the migration machinery."""
+
+_MIGRATIONS = Path(__file__).with_name("migrations")
+_IDS_PER_QUERY = 10_000  # SQLite takes 32,766 values in one statement
+_POSTGRES_LOCK = 7_067_801  # any number, as long as every process asks for the same one
+_SQLITE = b"SQLite format 3\0"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"  # none that is read for another
+_migrating = threading.Lock()  # the migration machinery keeps its context in module globals
+
+register_refusals(Path(__file__).with_name("refusals.yaml"))
+
+
+class Settings(BaseSettings):
+    """What the environment says: ``POMEY_STORE`` is the address of the store."""
+
+    model_config = SettingsConfigDict(env_prefix="POMEY_", env_ignore_empty=True)
+
+    store: str | None = None
+
+
+class StoreError(Refused):
+    """The store refused or failed, and nothing of the call was kept; the text says where, why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Institution:
+    """A hospital or another institution; ``synthetic`` marks an invented one."""
+
+    id: str
+    name: str
+    country: str
+    type: str
+    beds: int | None
+    synthetic: bool
+    created: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """One assessment: an institution, a scope, a year, and the exact questionnaire it is asked with.
+
+    ``kind`` is ``assessment`` or ``reading``, ``form`` is ``full`` or ``express``; ``out_of_scope`` gives the
+    reason for each axis that is left out.
+    """
+
+    id: str
+    institution: str
+    title: str
+    kind: str
+    year: int
+    scope: str
+    questionnaire: str
+    version: int
+    fingerprint: str
+    form: str
+    languages: tuple[str, ...]
+    programme_start: date | None
+    out_of_scope: dict[str, str]
+    synthetic: bool
+    created: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one respondent said on one item, in one role; an empty ``answer`` takes the earlier one back.
+
+    ``at`` is UTC, to the microsecond; the store sets it when it is not given.
+    """
+
+    campaign: str
+    respondent: str
+    role: str
+    item: str
+    answer: str
+    reason: str = ""
+    comment: str = ""
+    channel: str = "own_link"
+    at: datetime | None = None
+
+
+class Progress(NamedTuple):
+    """How far one role is: respondents with a standing answer, standing answers, time of the last one."""
+
+    role: str
+    respondents: int
+    answers: int
+    last_at: datetime
+
+
+class _Moment(sa.types.TypeDecorator[datetime]):
+    """A moment as whole microseconds since 1970 UTC: exact, sortable, the same on every database."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+METADATA = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+_number = sa.BigInteger().with_variant(
+    sa.Integer, "sqlite"
+)  # SQLite counts up only in a column called INTEGER
+
+
+def _text(name: str, *constraints: sa.ForeignKey, primary_key: bool = False) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, *constraints, primary_key=primary_key, nullable=False)
+
+
+_institution = sa.Table(
+    "institution",
+    METADATA,
+    _text("id", primary_key=True),
+    _text("name"),
+    _text("country"),
+    _text("type"),
+    sa.Column("beds", sa.Integer),
+    sa.Column("synthetic", sa.Boolean, nullable=False),
+    sa.Column("created", _Moment, nullable=False),
+)
+
+_campaign = sa.Table(
+    "campaign",
+    METADATA,
+    _text("id", primary_key=True),
+    _text("institution", sa.ForeignKey("institution.id")),
+    _text("title"),
+    _text("kind"),
+    sa.Column("year", sa.Integer, nullable=False),
+    _text("scope"),
+    _text("questionnaire"),
+    sa.Column("version", sa.Integer, nullable=False),
+    _text("fingerprint"),
+    _text("form"),
+    _text("languages"),
+    sa.Column("programme_start", sa.Date),
+    _text("out_of_scope"),
+    sa.Column("synthetic", sa.Boolean, nullable=False),
+    sa.Column("created", _Moment, nullable=False),
+    sa.Index("ix_campaign_institution", "institution"),
+)
+
+_answer = sa.Table(
+    "answer",
+    METADATA,
+    sa.Column("id", _number, primary_key=True),
+    _text("campaign", sa.ForeignKey("campaign.id")),
+    _text("respondent"),
+    _text("role"),
+    _text("item"),
+    _text("answer"),
+    _text("reason"),
+    _text("comment"),
+    _text("channel"),
+    sa.Column("at", _Moment, nullable=False),
+    _text("questionnaire"),
+    sa.Column("version", sa.Integer, nullable=False),
+    _text("fingerprint"),
+    _text("form"),
+    # Finds the latest answer of every respondent and item without touching the table.
+    sa.Index("ix_answer_latest", "campaign", "respondent", "role", "item", "id"),
+    sqlite_autoincrement=True,
+)
+
+_evidence = sa.Table(
+    "evidence",
+    METADATA,
+    sa.Column("id", _number, primary_key=True),
+    _text("campaign", sa.ForeignKey("campaign.id")),
+    _text("item"),
+    _text("title"),
+    _text("kind"),
+    sa.Column("date", sa.Date),
+    sa.Column("valid_until", sa.Date),
+    _text("added_by"),
+    _text("accepted_by"),
+    _text("units"),
+    _text("file"),
+    sa.Column("at", _Moment, nullable=False),
+    sa.Index("ix_evidence_campaign", "campaign"),
+    sqlite_autoincrement=True,
+)
+
+_at = pa.timestamp("us", tz="UTC")
+_ANSWERS = pa.schema(
+    [
+        *((name, pa.string()) for name in ("assessment", "respondent", "role", "item")),
+        *((name, pa.string()) for name in ("answer", "reason", "comment", "channel")),
+        ("at", _at),
+    ]
+)
+_EVIDENCE = pa.schema(
+    [
+        *((name, pa.string()) for name in ("assessment", "item", "title", "kind", "date", "valid_until")),
+        *((name, pa.string()) for name in ("added_by", "accepted_by", "units", "file")),
+    ]
+)
+_ASSESSMENTS = pa.schema(
+    [
+        *((name, pa.string()) for name in ("assessment", "kind", "institution", "country", "type")),
+        ("beds", pa.int64()),
+        *((name, pa.string()) for name in ("scope", "campaign", "form", "programme_start")),
+        *((name, pa.string()) for name in ("out_of_scope", "out_of_scope_reason")),
+    ]
+)
+# The moment stays the integer it is stored as: Arrow reads it as such, a hundred times faster than as objects.
+_ANSWER_COLUMNS = [
+    sa.type_coerce(_answer.c.at, sa.BigInteger)
+    if name == "at"
+    else _answer.c["campaign" if name == "assessment" else name]
+    for name in _ANSWERS.names
+]
+_ANSWER_FIELDS = [_answer.c[f.name] for f in dataclasses.fields(Answer)]
+_KEY = (_answer.c.campaign, _answer.c.respondent, _answer.c.role, _answer.c.item)
+
+
+@dataclass(slots=True)
+class _Job:
+    """Work for the writer thread and the promise to whoever waits for it."""
+
+    work: Callable[[sa.Connection], Any]
+    done: Future[Any] = field(default_factory=Future)
+
+
+class _JobFailed(Exception):  # noqa: N818  # never seen outside: carries the cause out of the transaction
+    """One job of a group failed, so the group is tried again with each job apart."""
+
+
+class Store:
+    """A database of answers with one writer thread: a call that returned is on disk, a call that raised is not.
+
+    Any number of threads may call; writes that wait together are committed together, reads use their own
+    connections and never wait for writes. Every method raises `StoreError` when the database fails.
+    """
+
+    def __init__(self, url: sa.URL) -> None:
+        self._url = url
+        self._file = _display(url)
+        self._memory = url.get_backend_name() == "sqlite" and (
+            url.database in {None, "", ":memory:"} or url.query.get("mode") == "memory"
+        )
+        self._closed = False
+        self._closing = threading.Lock()
+        self._pinned: dict[str, Campaign] = {}
+        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        try:
+            self._writer = _engine(url, memory=self._memory, writes=True)
+            self._readers = self._writer if self._memory else _engine(url, memory=False, writes=False)
+        except ModuleNotFoundError as error:
+            raise self._error("address", "store-driver", why=error.name) from error
+        except (sa.exc.ArgumentError, sa.exc.InvalidRequestError, ValueError) as error:
+            raise self._error("address", "store-url") from error
+        try:
+            self._prepare()
+        except Exception as error:
+            self._dispose()
+            failure = self._failure(error, "open")
+            if failure is error:
+                raise
+            raise failure from error
+        self._thread = threading.Thread(target=self._write, name="store-writer", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def open(cls, url: str | None = None) -> Self:
+        """Open a store, making or upgrading it where needed.
+
+        Without ``url``: the one `Settings` names, else `default_file`. ``sqlite:////folder/file.db`` is a file,
+        ``sqlite://`` lives in memory until closed. Raises `StoreError` when there is no store to be had there:
+        no access, not a database, somebody else's database, or one made by a newer version.
+        """
+        address = url or Settings().store
+        if address is None:
+            return cls(sa.URL.create("sqlite", database=str(default_file())))
+        try:
+            return cls(make_url(address))
+        except sa.exc.ArgumentError as error:
+            # The address is not repeated: it may hold a password.
+            raise StoreError([Problem("POMEY_STORE", 1, "address", "store-url")]) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Finish the writes that wait, then let go of the database; further calls raise `StoreError`."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+            self._queue.put(None)
+        self._thread.join()
+        self._dispose()
+
+    def add_institution(
+        self,
+        name: str,
+        *,
+        country: str = "",
+        type: str = "",  # noqa: A002  # the column's name in the file formats
+        beds: int | None = None,
+        synthetic: bool = False,
+        id: str | None = None,  # noqa: A002  # likewise
+    ) -> Institution:
+        """Keep a new institution; its id is made from the name unless given. Raises when the id is taken."""
+        self._check(
+            "institution", {"name": name, "id": "x" if id is None else id}, {"country": country, "type": type}
+        )
+
+        def work(connection: sa.Connection) -> Institution:
+            made = self._new_id(connection, _institution, id, name)
+            new = Institution(made, name, country, type, beds, synthetic, datetime.now(UTC))
+            connection.execute(_institution.insert(), dataclasses.asdict(new))
+            return new
+
+        return self._submit(work)
+
+    def institutions(self) -> list[Institution]:
+        """Every institution, by name."""
+        query = sa.select(_institution).order_by(_institution.c.name, _institution.c.id)
+        return self._read(lambda connection: [Institution(*row) for row in connection.execute(query)])
+
+    def add_campaign(
+        self,
+        institution: str,
+        questionnaire: Questionnaire,
+        *,
+        title: str,
+        year: int,
+        kind: str = "assessment",
+        scope: str = "",
+        form: str = "full",
+        languages: Sequence[str] = (),
+        programme_start: date | None = None,
+        out_of_scope: Mapping[str, str] | None = None,
+        synthetic: bool = False,
+        id: str | None = None,  # noqa: A002  # the column's name in the file formats
+    ) -> Campaign:
+        """Keep a new campaign, pinned to this version and fingerprint of the questionnaire.
+
+        Its id is made from the title and year unless given. Raises when the institution is unknown, the id is
+        taken, or an axis is left out without a reason.
+        """
+        reasons = dict(out_of_scope or {})
+        given = {"title": title, "id": "x" if id is None else id}
+        given |= {f"out_of_scope {axis}": reason for axis, reason in reasons.items()}
+        self._check("campaign", given, {"scope": scope})
+        for place, found, known in (
+            ("kind", kind, ("assessment", "reading")),
+            ("form", form, ("full", "express")),
+        ):
+            if found not in known:
+                raise self._error(place, "not-among", known, found=found)
+
+        def work(connection: sa.Connection) -> Campaign:
+            self._must_exist(connection, _institution, institution, "store-unknown-institution")
+            new = Campaign(
+                id=self._new_id(
+                    connection, _campaign, id, title if str(year) in title else f"{title} {year}"
+                ),
+                institution=institution,
+                title=title,
+                kind=kind,
+                year=year,
+                scope=scope,
+                questionnaire=questionnaire.id,
+                version=questionnaire.version,
+                fingerprint=questionnaire.fingerprint,
+                form=form,
+                languages=tuple(languages),
+                programme_start=programme_start,
+                out_of_scope=reasons,
+                synthetic=synthetic,
+                created=datetime.now(UTC),
+            )
+            row = {f.name: getattr(new, f.name) for f in dataclasses.fields(new)}
+            row |= {"languages": " ".join(languages), "out_of_scope": json.dumps(reasons, ensure_ascii=False)}
+            connection.execute(_campaign.insert(), row)
+            return new
+
+        return self._submit(work)
+
+    def campaigns(self, institution_id: str | None = None) -> list[Campaign]:
+        """Every campaign, or those of one institution, latest year first."""
+        query = sa.select(_campaign).order_by(
+            _campaign.c.year.desc(), _campaign.c.created.desc(), _campaign.c.id
+        )
+        if institution_id is not None:
+            query = query.where(_campaign.c.institution == institution_id)
+        return self._read(lambda connection: [_as_campaign(row) for row in connection.execute(query)])
+
+    def campaign(self, id: str) -> Campaign:  # noqa: A002  # the column's name in the file formats
+        """The campaign of this id; raises when there is none."""
+        found = self._pinned.get(id)  # a campaign never changes, so it is read once
+        if found is None:
+            found = self._pinned[id] = self._read(functools.partial(self._find_campaign, campaign=id))
+        elif self._closed:
+            raise self._error("campaign", "store-closed")
+        return found
+
+    def save(self, answer: Answer) -> Answer:
+        """Keep one answer; returns it with its time when it is on disk, and not before."""
+        return self.save_many([answer])[0]
+
+    def save_many(self, answers: Iterable[Answer]) -> list[Answer]:
+        """Keep all these answers or none; raises one `StoreError` that lists every refused one by its place."""
+        given = list(answers)
+        problems = [p for line, answer in enumerate(given, 1) for p in self._problems(answer, line)]
+        campaigns: dict[str, Campaign] = {}
+        for line, answer in enumerate(given, 1):
+            if isinstance(answer.campaign, str) and answer.campaign not in campaigns:
+                try:
+                    campaigns[answer.campaign] = self.campaign(answer.campaign)
+                except StoreError as error:
+                    if error.problems[0].code != "store-unknown-campaign":
+                        raise
+                    problems.append(dataclasses.replace(error.problems[0], line=line))
+        if problems:
+            raise StoreError(problems)
+        rows = [_row(answer, campaigns[answer.campaign]) for answer in given]
+
+        def work(connection: sa.Connection) -> datetime:
+            now = datetime.now(UTC)
+            if rows:
+                connection.execute(
+                    _answer.insert(), [row if row["at"] else row | {"at": now} for row in rows]
+                )
+            return now
+
+        now = self._submit(work)
+        return [dataclasses.replace(answer, at=answer.at or now) for answer in given]
+
+    def answers(self, campaign_ids: Sequence[str] | None = None) -> pa.Table:
+        """The standing answers of these campaigns (of all, without a list), in the order they were given.
+
+        Columns ``assessment, respondent, role, item, answer, reason, comment, channel`` (text) and ``at``
+        (microseconds, UTC): the latest of each respondent, role and item, those taken back left out.
+        """
+        return self._table(
+            _ANSWERS, _answer.c.campaign, campaign_ids, lambda *where: _standing(_ANSWER_COLUMNS, *where)
+        )
+
+    def respondent(self, campaign: str, respondent: str, role: str) -> dict[str, Answer]:
+        """The standing answers of one respondent in one role, by item."""
+        where = (_answer.c.campaign == campaign, _answer.c.respondent == respondent, _answer.c.role == role)
+        query = _standing(_ANSWER_FIELDS, *where)
+        return self._read(lambda connection: {row.item: Answer(*row) for row in connection.execute(query)})
+
+    def history(self, campaign: str, respondent: str | None = None, item: str | None = None) -> list[Answer]:
+        """Everything ever said in a campaign, in order, changed and taken-back answers included."""
+        query = sa.select(*_ANSWER_FIELDS).where(_answer.c.campaign == campaign).order_by(_answer.c.id)
+        if respondent is not None:
+            query = query.where(_answer.c.respondent == respondent)
+        if item is not None:
+            query = query.where(_answer.c.item == item)
+        return self._read(lambda connection: [Answer(*row) for row in connection.execute(query)])
+
+    def progress(self, campaign: str) -> list[Progress]:
+        """How far each role is that has standing answers, by role."""
+        columns = (
+            _answer.c.role,
+            sa.func.count(_answer.c.respondent.distinct()),
+            sa.func.count(),
+            sa.func.max(_answer.c.at, type_=_Moment()),
+        )
+        query = _standing(columns, _answer.c.campaign == campaign).order_by(None)
+        query = query.group_by(_answer.c.role).order_by(_answer.c.role)
+        return self._read(lambda connection: [Progress(*row) for row in connection.execute(query)])
+
+    def add_evidence(self, rows: pa.Table | Iterable[Mapping[str, object]]) -> int:
+        """Keep these pieces of evidence or none of them, and return how many they are.
+
+        ``rows`` have the columns of the evidence table (``assessment`` is the campaign's id); dates are dates
+        or ISO texts. Raises one `StoreError` that lists every refused row by its place.
+        """
+        given = rows.to_pylist() if isinstance(rows, pa.Table) else [dict(row) for row in rows]
+        problems: list[Problem] = []
+        kept: list[dict[str, object]] = []
+        for line, row in enumerate(given, 1):
+            texts = {
+                name: row.get(name) or "" for name in _EVIDENCE.names if name not in {"date", "valid_until"}
+            }
+            texts["units"] = texts["units"] or "one"
+            needed = {name: texts[name] for name in ("assessment", "item", "title", "kind")}
+            problems += self._texts("evidence", line, needed, texts)
+            new: dict[str, object] = {**texts, "campaign": texts["assessment"]}
+            del new["assessment"]
+            for name in ("date", "valid_until"):
+                try:
+                    new[name] = _as_date(row.get(name))
+                except ValueError:
+                    problems.append(self._problem(name, "store-bad-date", line=line, found=row[name]))
+            kept.append(new)
+        if problems:
+            raise StoreError(problems)
+
+        def work(connection: sa.Connection) -> int:
+            for campaign in dict.fromkeys(str(row["campaign"]) for row in kept):
+                self._must_exist(connection, _campaign, campaign, "store-unknown-campaign")
+            if kept:
+                now = datetime.now(UTC)
+                connection.execute(_evidence.insert(), [row | {"at": now} for row in kept])
+            return len(kept)
+
+        return self._submit(work)
+
+    def evidence(self, campaign_ids: Sequence[str] | None = None) -> pa.Table:
+        """The evidence of these campaigns (of all, without a list), in the order it was added.
+
+        Columns ``assessment, item, title, kind, date, valid_until, added_by, accepted_by, units, file``, all
+        text, dates as ISO texts, empty where there is none.
+        """
+        columns = [
+            sa.func.coalesce(sa.cast(column, sa.Text), "") if isinstance(column.type, sa.Date) else column
+            for column in (
+                _evidence.c["campaign" if name == "assessment" else name] for name in _EVIDENCE.names
+            )
+        ]
+        query = sa.select(*columns).order_by(_evidence.c.id)
+        return self._table(_EVIDENCE, _evidence.c.campaign, campaign_ids, query.where)
+
+    def assessments(self, campaign_ids: Sequence[str] | None = None) -> pa.Table:
+        """One row a campaign (all of them, without a list), with what is known of its institution.
+
+        Columns ``assessment, kind, institution`` (its id), ``country, type, beds, scope, campaign`` (the year),
+        ``form, programme_start`` (ISO text), ``out_of_scope`` (axes separated by spaces) and
+        ``out_of_scope_reason``; text, empty where there is none, ``beds`` a number or null.
+        """
+        query = (
+            sa.select(_campaign, _institution.c.country, _institution.c.type, _institution.c.beds)
+            .join(_institution, _institution.c.id == _campaign.c.institution)
+            .order_by(_campaign.c.id)
+        )
+
+        def work(connection: sa.Connection) -> pa.Table:
+            rows = []
+            for where in _chunks(_campaign.c.id, campaign_ids):
+                for row in connection.execute(query.where(*where)).mappings():
+                    axes = json.loads(row["out_of_scope"])
+                    start = row["programme_start"]
+                    derived = {
+                        "assessment": row["id"],
+                        "campaign": str(row["year"]),
+                        "programme_start": start.isoformat() if start else "",
+                        "out_of_scope": " ".join(axes),
+                        "out_of_scope_reason": "; ".join(axes.values()),
+                    }
+                    rows.append({**row, **derived})
+            return pa.Table.from_pylist(rows, schema=_ASSESSMENTS)
+
+        return self._read(work)
+
+    # The writer thread
+
+    def _write(self) -> None:
+        """Take what waits, commit it as one group, answer each caller; until closed."""
+        while True:
+            waiting = [self._queue.get()]
+            while not self._queue.empty():  # nobody else takes from it
+                waiting.append(self._queue.get())
+            jobs = [job for job in waiting if job is not None]
+            try:
+                outcomes = self._commit(jobs)
+            except Exception as error:  # noqa: BLE001  # whatever it is, the callers wait for it and the thread lives on
+                outcomes = [error] * len(jobs)
+            for job, outcome in zip(jobs, outcomes, strict=True):
+                if isinstance(outcome, Exception):
+                    job.done.set_exception(self._failure(outcome, "save"))
+                else:
+                    job.done.set_result(outcome)
+            if len(jobs) < len(waiting):
+                return
+
+    def _commit(self, jobs: list[_Job]) -> list[Any]:
+        """Run the jobs in one transaction: an outcome or an exception each, or raise when nothing was kept."""
+        if not jobs:
+            return []
+        try:
+            with self._writer.begin() as connection:
+                outcomes = []
+                for job in jobs:
+                    try:
+                        outcomes.append(job.work(connection))
+                    except Exception as error:
+                        raise _JobFailed from error
+                return outcomes
+        except _JobFailed as failed:
+            if len(jobs) == 1:
+                raise cast("Exception", failed.__cause__) from None
+        # Savepoints cost more than the answers they protect, so they come in only when a job has failed.
+        with self._writer.begin() as connection:
+            outcomes = []
+            for job in jobs:
+                savepoint = connection.begin_nested()
+                try:
+                    outcomes.append(job.work(connection))
+                except Exception as error:  # noqa: BLE001  # it is this caller's alone
+                    # Raises when the database has dropped the whole transaction (a full disk): then all fail.
+                    savepoint.rollback()
+                    outcomes.append(error)
+                else:
+                    savepoint.commit()
+            return outcomes
+
+    def _submit(self, work: Callable[[sa.Connection], T]) -> T:
+        """Have the writer thread do the work, and wait until it is committed."""
+        job = _Job(work)
+        with self._closing:  # nothing may be queued behind the end mark: nobody would ever answer
+            if self._closed:
+                raise self._error("save", "store-closed")
+            self._queue.put(job)
+        return cast("T", job.done.result())
+
+    def _read(self, work: Callable[[sa.Connection], T]) -> T:
+        """Do the work on a connection of its own, in one consistent view of the database."""
+        if self._memory:  # there is only one connection, and it is the writer's
+            return self._submit(work)
+        if self._closed:
+            raise self._error("read", "store-closed")
+        try:
+            with self._readers.connect() as connection:
+                return work(connection)
+        except sa.exc.SQLAlchemyError as error:
+            raise self._failure(error, "read") from error
+
+    def _table(
+        self,
+        schema: pa.Schema,
+        column: sa.Column[str],
+        ids: Sequence[str] | None,
+        query: Callable[..., sa.Select[Any]],
+    ) -> pa.Table:
+        """The rows of these ids as a table, column by column."""
+
+        def work(connection: sa.Connection) -> pa.Table:
+            parts = []
+            for where in _chunks(column, ids):
+                rows = connection.execute(query(*where)).all()
+                columns = zip(*rows, strict=True) if rows else ([] for _ in schema)
+                arrays = [pa.array(values, kind) for values, kind in zip(columns, schema.types, strict=True)]
+                parts.append(pa.Table.from_arrays(arrays, schema=schema))
+            return pa.concat_tables(parts)
+
+        return self._read(work)
+
+    # Opening
+
+    def _prepare(self) -> None:
+        """Make the folder, the file and the tables, or bring them up to date; refuse what is not ours."""
+        if self._url.get_backend_name() == "sqlite" and not self._memory and "uri" not in self._url.query:
+            path = Path(str(self._url.database))
+            # Answers are private: a folder made for them is its owner's alone.
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # SQLite would take a file of a few bytes for an empty one and write over it.
+            if path.is_file() and not Path(f"{path}-journal").exists():
+                with path.open("rb") as file:
+                    if file.read(len(_SQLITE)) not in {b"", _SQLITE}:
+                        raise self._error("open", "store-not-a-database")
+        with self._readers.connect() as connection:
+            if self._found_revision(connection) == REVISION:
+                return
+        if not self._memory and self._writer.dialect.name == "sqlite":
+            self._use_write_ahead_log()
+        # Two processes that open at once queue up here; the second one finds the work done.
+        with self._writer.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_POSTGRES_LOCK)))
+            found = self._found_revision(connection)
+            if found != REVISION:
+                self._migrate(connection, found)
+
+    def _found_revision(self, connection: sa.Connection) -> str | None:
+        """The migration this database is at, none when it is empty; refuse another program's database."""
+        tables = sa.inspect(connection).get_table_names()
+        if VERSION_TABLE in tables:
+            version = sa.table(VERSION_TABLE, sa.column("version_num"))
+            return connection.execute(sa.select(version.c.version_num)).scalar()
+        # A file belongs to one program; a database server's schema may hold tables of others.
+        if tables and connection.dialect.name == "sqlite":
+            raise self._error("open", "store-foreign", tables=", ".join(sorted(tables)[:3]))
+        return None
+
+    def _migrate(self, connection: sa.Connection, found: str | None) -> None:
+        """Run the migrations that are missing, inside the caller's transaction; refuse a newer store."""
+        # Half a second to load, and needed once in a store's life.
+        from alembic import command  # noqa: PLC0415
+        from alembic.config import Config  # noqa: PLC0415
+        from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+        config = Config()
+        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+        if found is not None and found not in known:
+            raise self._error("open", "store-newer", found=found, ours=REVISION)
+        config.attributes["connection"] = connection
+        with _migrating:
+            command.upgrade(config, REVISION)
+
+    def _use_write_ahead_log(self) -> None:
+        """Switch the file to write-ahead logging, which it remembers; SQLite itself does not queue for this."""
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            connection = self._writer.raw_connection()
+            try:
+                connection.cursor().execute("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError as error:
+                if _sqlite_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
+            finally:
+                connection.close()
+
+    def _dispose(self) -> None:
+        self._readers.dispose()
+        self._writer.dispose()
+
+    # Checks and errors
+
+    def _check(self, place: str, needed: Mapping[str, object], optional: Mapping[str, object]) -> None:
+        problems = self._texts(place, 1, needed, {**needed, **optional})
+        found = needed.get("id")
+        if not problems and not _ID.fullmatch(str(found)):
+            problems = [self._problem(f"{place} id", "store-bad-id", found=found)]
+        if problems:
+            raise StoreError(problems)
+
+    def _problems(self, answer: Answer, line: int) -> list[Problem]:
+        """What the store itself must refuse in an answer, whatever the questionnaire."""
+        needed = {"respondent": answer.respondent, "role": answer.role, "item": answer.item}
+        texts = {
+            **needed,
+            "campaign": answer.campaign,
+            "answer": answer.answer,
+            "channel": answer.channel,
+            "reason": answer.reason,
+            "comment": answer.comment,
+        }
+        problems = self._texts("answer", line, needed, texts)
+        if answer.at is not None and answer.at.tzinfo is None:
+            problems.append(self._problem("answer at", "store-naive-time", line=line, found=answer.at))
+        return problems
+
+    def _texts(
+        self, place: str, line: int, needed: Mapping[str, object], texts: Mapping[str, object]
+    ) -> list[Problem]:
+        """What is wrong with these texts: not a text, empty, too long, or impossible to keep."""
+        problems = []
+        for name, found in texts.items():
+            limit = (
+                COMMENT_LIMIT
+                if name in {"comment", "reason"} or name.startswith("out_of_scope")
+                else NAME_LIMIT
+            )
+            where = f"{place} {name}"
+            if not isinstance(found, str):
+                problems.append(self._problem(where, "not-text", line=line, found=found))
+            elif name in needed and not found.strip():
+                problems.append(self._problem(where, "empty-text", line=line))
+            elif len(found) > limit:
+                problems.append(
+                    self._problem(where, "store-too-long", line=line, found=len(found), limit=limit)
+                )
+            elif not found.isascii() or "\0" in found:
+                bad = next((c for c in found if c == "\0" or "\ud800" <= c <= "\udfff"), None)
+                if bad is not None:
+                    code = f"U+{ord(bad):04X}"
+                    problems.append(self._problem(where, "store-bad-character", line=line, found=code))
+        return problems
+
+    def _must_exist(self, connection: sa.Connection, table: sa.Table, wanted: str, code: str) -> None:
+        if connection.execute(sa.select(table.c.id).where(table.c.id == wanted)).first() is None:
+            known = list(connection.execute(sa.select(table.c.id).order_by(table.c.id)).scalars())
+            raise StoreError(
+                [
+                    dataclasses.replace(
+                        self._problem(table.name, code, id=wanted), suggestion=nearest(wanted, known)
+                    )
+                ]
+            )
+
+    def _find_campaign(self, connection: sa.Connection, campaign: str) -> Campaign:
+        self._must_exist(connection, _campaign, campaign, "store-unknown-campaign")
+        return _as_campaign(connection.execute(sa.select(_campaign).where(_campaign.c.id == campaign)).one())
+
+    def _new_id(self, connection: sa.Connection, table: sa.Table, given: str | None, name: str) -> str:
+        """The given id when it is free, else one that reads like the name and is free."""
+        while True:
+            candidate = (
+                given or f"{_slug(name) or table.name}-{''.join(secrets.choice(_LETTERS) for _ in range(4))}"
+            )
+            if connection.execute(sa.select(table.c.id).where(table.c.id == candidate)).first() is None:
+                return candidate
+            if given:
+                raise self._error(f"{table.name} id", "store-id-taken", id=given)
+
+    def _problem(self, place: str, code: str, *, line: int = 1, **values: object) -> Problem:
+        return Problem(self._file, line, place, code, values)
+
+    def _error(self, place: str, code: str, known: tuple[str, ...] = (), **values: object) -> StoreError:
+        return StoreError([Problem(self._file, 1, place, code, values, known=known)])
+
+    def _failure(self, error: Exception, place: str) -> Exception:
+        """What the caller is told about a failure of the database or the disk; anything else as it is."""
+        if isinstance(error, StoreError):
+            return StoreError(error.problems)  # one exception an asker: their tracebacks are their own
+        if not isinstance(error, sa.exc.SQLAlchemyError | sqlite3.Error | OSError | UnicodeError):
+            return error
+        cause = getattr(error, "orig", None) or error
+        code = {
+            sqlite3.SQLITE_BUSY: "store-locked",
+            sqlite3.SQLITE_LOCKED: "store-locked",
+            sqlite3.SQLITE_FULL: "store-full",
+            sqlite3.SQLITE_NOTADB: "store-not-a-database",
+            sqlite3.SQLITE_CORRUPT: "store-damaged",
+        }.get(_sqlite_code(cause), "store-open" if place == "open" else "store-failed")
+        failure = self._error(place, code, why=" ".join(str(cause).split()))
+        failure.__cause__ = error
+        return failure
+
+
+def default_file() -> Path:
+    """Where the store lives when nobody says otherwise: the user's own data folder on this system."""
+    home = Path.home()
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = home / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
+    return base / "pomey" / "pomey.db"
+
+
+def _engine(url: sa.URL, *, memory: bool, writes: bool) -> sa.Engine:
+    """An engine whose transactions begin as they should: writers with the lock, readers without."""
+    options: dict[str, Any] = {"hide_parameters": True}  # answers do not belong in an error's text
+    if url.get_backend_name() != "sqlite":
+        return sa.create_engine(url, pool_pre_ping=True, **options)
+    arguments: dict[str, Any] = {"check_same_thread": False}
+    if "timeout" not in url.query:
+        arguments["timeout"] = BUSY_SECONDS
+    if memory:
+        options["poolclass"] = StaticPool
+    else:
+        options |= {"pool_size": 1, "max_overflow": 0} if writes else {"pool_size": 8, "max_overflow": 24}
+    engine = sa.create_engine(url, connect_args=arguments, **options)
+
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, _: object) -> None:  # noqa: ANN401  # the driver's own, and it has no type
+        connection.isolation_level = None  # the driver's guesses at transactions are switched off
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(
+            "PRAGMA fullfsync=ON"
+        )  # macOS only: there, a plain sync stops at the drive's cache
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _display(url: sa.URL) -> str:
+    """The store's name in an error: its file, or its address without the password."""
+    if url.get_backend_name() == "sqlite":
+        return url.database or "sqlite://"
+    return url.render_as_string(hide_password=True)
+
+
+def _standing(columns: Iterable[Any], *where: ColumnElement[bool]) -> sa.Select[Any]:
+    """The latest answer of each respondent, role and item among these, unless it was taken back."""
+    latest = sa.select(sa.func.max(_answer.c.id)).where(*where).group_by(*_KEY)
+    return sa.select(*columns).where(_answer.c.id.in_(latest), _answer.c.answer != "").order_by(_answer.c.id)
+
+
+def _chunks(column: sa.Column[str], ids: Sequence[str] | None) -> Iterable[tuple[ColumnElement[bool], ...]]:
+    """Conditions that select these ids, few enough at a time for one statement; one empty one for all."""
+    if ids is None:
+        return [()]
+    unique = sorted(set(ids))
+    return [
+        (column.in_(unique[at : at + _IDS_PER_QUERY]),) for at in range(0, len(unique) or 1, _IDS_PER_QUERY)
+    ]
+
+
+def _row(answer: Answer, campaign: Campaign) -> dict[str, object]:
+    return {
+        **{f.name: getattr(answer, f.name) for f in dataclasses.fields(answer)},
+        "questionnaire": campaign.questionnaire,
+        "version": campaign.version,
+        "fingerprint": campaign.fingerprint,
+        "form": campaign.form,
+    }
+
+
+def _as_campaign(row: sa.Row[Any]) -> Campaign:
+    fields = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's documented name for it
+    return Campaign(
+        **{**fields, "languages": tuple(row.languages.split()), "out_of_scope": json.loads(row.out_of_scope)}
+    )
+
+
+def _as_date(found: object) -> date | None:
+    if found is None or found == "":
+        return None
+    if isinstance(found, datetime):
+        return found.date()
+    return found if isinstance(found, date) else date.fromisoformat(str(found))
+
+
+def _slug(name: str) -> str:
+    """The name as an id can carry it: small plain letters, digits and dashes, 40 at most."""
+    plain = name.lower().replace("œ", "oe").replace("æ", "ae").replace("ß", "ss")
+    plain = unicodedata.normalize("NFKD", plain).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-")
+
+
+def _sqlite_code(error: object) -> int:
+    """SQLite's primary result code, -1 for an error that is not SQLite's."""
+    return getattr(error, "sqlite_errorcode", -1) & 0xFF if hasattr(error, "sqlite_errorcode") else -1

@@ -1,0 +1,53 @@
+"""Words and numbers as each language writes them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from babel.dates import format_date
+from babel.numbers import format_decimal, format_percent
+
+_LOCALES = {"fr": "fr_BE", "nl": "nl_BE", "en": "en_GB"}
+
+
+@dataclass(frozen=True)
+class Words:
+    """A catalogue of interface words: key to text per language."""
+
+    texts: dict[str, dict[str, str]]
+
+    @classmethod
+    def load(cls, *paths: Path) -> Words:
+        """Read catalogues, YAML mappings of key to text per language; a key stands in one of them only."""
+        texts: dict[str, dict[str, str]] = {}
+        for path in paths:
+            own = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) or {}
+            twice = texts.keys() & own.keys()
+            if twice:
+                raise KeyError(f"{path}: {sorted(twice)} stand in another catalogue too")
+            texts |= own
+        return cls(texts)
+
+    def __call__(self, key: str, lang: str, **values: Any) -> str:
+        """The text of a key in one language, its {braces} filled in."""
+        text = self.texts[key][lang]
+        return text.format(**values) if values else text
+
+
+def number(value: float, lang: str, digits: int = 1) -> str:
+    """A number with a fixed count of decimals and the locale's decimal sign."""
+    return str(format_decimal(value, format=f"#,##0.{'0' * digits}" if digits else "#,##0", locale=_LOCALES[lang]))
+
+
+def percent(share: float, lang: str) -> str:
+    """A share of 1 as a whole percentage, spaced as the locale does."""
+    return str(format_percent(share, locale=_LOCALES[lang]))
+
+
+def day(date: dt.date, lang: str) -> str:
+    """A date in the locale's medium form."""
+    return str(format_date(date, format="medium", locale=_LOCALES[lang]))

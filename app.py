@@ -13,5 +13,6 @@ pages = {
 }
 here = st.navigation(list(pages.values()), position="hidden")
 frame.begin(pages, lang)
-here.run()
+with frame.in_words():
+    here.run()
 frame.end()

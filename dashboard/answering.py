@@ -56,34 +56,21 @@ def _who(campaign: Campaign, wanted: str) -> None:
     lang, matrix = frame.language(), frame.matrix()
     frame.heading(word("who-title"))
     frame.banner(campaign)
-    roles = matrix.ids("roles")
-    role = st.radio(
-        word("role"),
-        roles,
-        index=roles.index(wanted) if wanted in roles else 0,
-        format_func=lambda id_: matrix.title("roles", id_, lang),
-        captions=[
-            word("role-institution" if matrix.lens_of[id_] == "declared" else "role-patients") for id_ in roles
-        ],
-        key="who-role",
+    sides = {lens: word(f"who-{lens}") for lens in ("declared", "experienced")}
+    lens = frame.pick(
+        st.radio, word("side"), sides, "who-side", matrix.lens_of.get(wanted, "declared"), horizontal=True
     )
+    roles = {one.id: one.title[lang] for one in matrix.roles if one.lens == lens}
+    role = frame.pick(st.radio, word("role"), roles, f"who-role-{lens}", wanted)
     fresh = st.session_state.setdefault("fresh-code", frame.new_code())
     known: dict[str, int] = {}
     for row in frame.store().answers([campaign.id]).select(["respondent", "role"]).to_pylist():
         if row["role"] == role:
             known[row["respondent"]] = known.get(row["respondent"], 0) + 1
-    choices = [fresh, *sorted(known)]
-    person = st.selectbox(
-        word("person"),
-        choices,
-        format_func=lambda code: (
-            word("person-new", code=fresh)
-            if code == fresh
-            else word("person-known" if known[code] > 1 else "person-known-one", code=code, n=known[code])
-        ),
-        key=f"who-person-{role}",
-        help=word("person-help"),
-    )
+    people = {fresh: word("person-new", code=fresh)}
+    for code, n in sorted(known.items()):
+        people[code] = word("person-known" if n > 1 else "person-known-one", code=code, n=n)
+    person = frame.pick(st.selectbox, word("person"), people, f"who-person-{role}", help=word("person-help"))
     _who_sees(role)
     if st.button(word("resume" if person in known else "begin"), type="primary", key="begin"):
         st.session_state.pop("fresh-code", None)
@@ -176,17 +163,18 @@ def _card(
     texts = {option.id: option.text[lang] for option in options}
     texts |= {"dk": word("option-dk"), "na": word("option-na")}
     base = f"{campaign.id}|{respondent}|{role}|{item.id}"
-    _follow(base, stored)
+    # The language is part of the key: the browser remembers a choice by its wording.
+    key = f"answer|{base}|{lang}"
+    _follow(base, key, stored)
     with st.container(border=True, key=f"card-{item.id.replace('.', '-')}"):
         choice = st.radio(
             frame.plain(ask.text[lang]),
             list(texts),
             index=list(texts).index(stored.answer) if stored and stored.answer in texts else None,
-            format_func=lambda id_: frame.plain(texts[id_]),
-            captions=[
-                frame.plain(ask.anchors[id_][lang]) if id_ in ask.anchors else "" for id_ in texts
-            ],
-            key=f"answer|{base}",
+            format_func={id_: frame.plain(text) for id_, text in texts.items()}.__getitem__,
+            captions=[frame.plain(ask.anchors[id_][lang]) if id_ in ask.anchors else "" for id_ in texts],
+            key=key,
+            width="stretch",
         )
         why = choice == "na"
         written = st.text_input(
@@ -198,27 +186,28 @@ def _card(
             max_chars=1000,
         )
         kept, line, tone = _settle(campaign, item, stored, choice, (written or "").strip(), role, respondent)
-        with st.container(horizontal=True, vertical_alignment="center", key=f"foot-{item.id.replace('.', '-')}"):
+        with st.container(
+            horizontal=True, vertical_alignment="center", key=f"foot-{item.id.replace('.', '-')}"
+        ):
             st.html(f'<p class="fr-foot fr-{tone}">{escape(line)}</p>')
             st.button(
                 word("take-back"),
                 key=f"clear|{base}",
                 type="tertiary",
                 on_click=_clear,
-                args=(base,),
+                args=(base, key),
                 disabled=choice is None,
             )
     return kept
 
 
-def _follow(base: str, stored: Answer | None) -> None:
+def _follow(base: str, key: str, stored: Answer | None) -> None:
     """Take over an answer that was changed elsewhere, unless this page has just changed it too."""
-    seen, now = st.session_state.get(f"seen|{base}"), stored.answer if stored else None
-    key = f"answer|{base}"
-    if f"seen|{base}" in st.session_state and seen != now and st.session_state.get(key) == seen:
-        st.session_state[key] = now
-    if f"seen|{base}" not in st.session_state or st.session_state.get(key) == now:
-        st.session_state[f"seen|{base}"] = now
+    seen, now = f"seen|{base}", stored.answer if stored else None
+    if key not in st.session_state:
+        st.session_state[seen] = now
+    elif st.session_state.get(seen) != now and st.session_state[key] == st.session_state.get(seen):
+        st.session_state[key] = st.session_state[seen] = now
 
 
 def _settle(
@@ -230,10 +219,16 @@ def _settle(
     role: str,
     respondent: str,
 ) -> tuple[Answer | None, str, str]:
-    """Compare what the page shows with what is stored and save the difference: after rendering, so that the first
-    click in a new session counts too. Returns what is stored now, and the line to show with its tone.
+    """Save the difference between what the page shows and what is stored.
+
+    Called after rendering, so that the first click in a new session counts too. Returns what is stored now, and
+    the line to show with its tone.
     """
+    base = f"{campaign.id}|{respondent}|{role}|{item.id}"
+    taken_back = choice is None and st.session_state.pop(f"cleared|{base}", False)
     wanted = _wanted(campaign, item, stored, choice, written, role, respondent)
+    if choice is None and not taken_back and wanted:  # only the button takes an answer back
+        return stored, word("saved"), "ok"
     if choice is None and written:
         return stored, word("comment-first"), "wait"
     if choice == "na" and not written:
@@ -244,7 +239,6 @@ def _settle(
         kept = frame.store().save(wanted)
     except StoreError as error:
         return stored, word("not-saved", why=error.text(frame.language())), "wait"
-    base = f"{campaign.id}|{respondent}|{role}|{item.id}"
     st.session_state[f"seen|{base}"] = choice
     at = kept.at or dt.datetime.now(tz=dt.UTC)
     line = word("taken-back") if choice is None else word("saved-at", time=_clock(at))
@@ -270,7 +264,14 @@ def _wanted(
     if stored and (stored.answer, stored.reason, stored.comment) == (choice, reason, comment):
         return None
     return Answer(
-        campaign.id, respondent, role, item.id, choice or "", reason, comment if choice else "", channel=channel
+        campaign.id,
+        respondent,
+        role,
+        item.id,
+        choice or "",
+        reason,
+        comment if choice else "",
+        channel=channel,
     )
 
 
@@ -280,8 +281,9 @@ def _written(stored: Answer | None, *, why: bool) -> str:
     return stored.reason if why else stored.comment
 
 
-def _clear(base: str) -> None:
-    st.session_state[f"answer|{base}"] = None
+def _clear(base: str, key: str) -> None:
+    st.session_state[key] = None
+    st.session_state[f"cleared|{base}"] = True
     for name in ("comment", "reason"):
         if f"{name}|{base}" in st.session_state:
             st.session_state[f"{name}|{base}"] = ""
@@ -300,9 +302,7 @@ def _turn(pages: list[tuple[str, int, tuple[Item, ...]]], place: int) -> None:
             st.button(word("previous"), key="previous", on_click=_open, args=pages[place - 1][:2])
         if place + 1 < len(pages):
             axis, part, _ = pages[place + 1]
-            label = (
-                word("next") if part else word("next-axis", axis=frame.matrix().title("axes", axis, lang))
-            )
+            label = word("next") if part else word("next-axis", axis=frame.matrix().title("axes", axis, lang))
             st.button(label, key="next", type="primary", on_click=_open, args=(axis, part))
         else:
             st.button(word("finish"), key="finish", type="primary", on_click=_open, args=(DONE, 0))
@@ -313,6 +313,7 @@ def _open(axis: str, part: int) -> None:
 
 
 def _change_person() -> None:
+    frame.unpick("who-side", "who-person-" + frame.kept("role"))
     frame.keep(respondent="", axis="", part="")
 
 
@@ -328,29 +329,41 @@ def _progress(
     done, total = sum(item.id in saved for item in items), len(items)
     left = word("time-left", minutes=minutes_for(total - done)) if done < total else word("all-done")
     announce = st.session_state.get("announce", "")
+    axes = list(dict.fromkeys(one for one, _, _ in pages))
+    here = "" if frame.kept("axis") == DONE else pages[place][0]
+    titles = {axis: frame.matrix().title("axes", axis, lang) for axis in axes}
+    counts = {
+        axis: _count([item for one, _, own in pages for item in own if one == axis], saved) for axis in axes
+    }
+    bars = "".join(
+        f'<i class="{"fr-here" if axis == here else ""}" style="flex-grow:{of};--done:{100 * got / of:.1f}%"></i>'
+        for axis, (got, of) in counts.items()
+    )
+    spoken = "; ".join(
+        [word("progress-spoken", done=done, total=total)]
+        + [word("axis-button", axis=titles[axis], done=got, total=of) for axis, (got, of) in counts.items()]
+    )
     with above:
         st.html(
             f'<div class="fr-progress" data-announce="{escape(announce)}">'
-            f'<span class="fr-bar" role="img" aria-label="{escape(word("progress-spoken", done=done, total=total))}">'
-            f'<i style="width:{100 * done / total:.1f}%"></i></span>'
-            f"<span>{escape(word('done-of', done=done, total=total))} · {escape(left)}</span></div>"
+            f'<span class="fr-bars" role="img" aria-label="{escape(spoken)}">{bars}</span></div>'
         )
-        with st.container(horizontal=True, gap="small", key="axes"):
-            for axis in dict.fromkeys(one for one, _, _ in pages):
-                own = [item for one, _, items_ in pages for item in items_ if one == axis]
-                here = frame.kept("axis") != DONE and pages[place][0] == axis
-                st.button(
-                    word(
-                        "axis-button",
-                        axis=frame.matrix().title("axes", axis, lang),
-                        done=sum(item.id in saved for item in own),
-                        total=len(own),
-                    ),
-                    key=f"axis-{axis}",
-                    type="primary" if here else "secondary",
-                    on_click=_open,
-                    args=(axis, 0),
-                )
+        with st.container(horizontal=True, vertical_alignment="center", key="progress-line"):
+            frame.paragraph(f"{word('done-of', done=done, total=total)} · {left}", "small")
+            with st.popover(word("axes-label"), type="tertiary", key="axes"):
+                for axis, (got, of) in counts.items():
+                    st.button(
+                        word("axis-button", axis=titles[axis], done=got, total=of),
+                        key=f"axis-{axis}",
+                        type="primary" if axis == here else "secondary",
+                        width="stretch",
+                        on_click=_open,
+                        args=(axis, 0),
+                    )
+
+
+def _count(items: list[Item], saved: dict[str, Answer]) -> tuple[int, int]:
+    return sum(item.id in saved for item in items), len(items)
 
 
 def _finished(pages: list[tuple[str, int, tuple[Item, ...]]], saved: dict[str, Answer]) -> None:

@@ -47,11 +47,15 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit status: 0 fine, 1 the input is wrong (said on stderr), 2 the call is wrong.",
     )
     store = argparse.ArgumentParser(add_help=False)
-    store.add_argument("--store", metavar="URL", help="the store, such as sqlite:////path/to/file.db (or POMEY_STORE)")
+    store.add_argument(
+        "--store", metavar="URL", help="the store, such as sqlite:////path/to/file.db (or POMEY_STORE)"
+    )
     parser.add_argument("--store", metavar="URL", help=argparse.SUPPRESS)
     words = parser.add_subparsers(metavar="COMMAND", title="commands")
 
-    def add(name: str, work: Callable[[argparse.Namespace], int], summary: str, *, stored: bool = True) -> Any:
+    def add(
+        name: str, work: Callable[[argparse.Namespace], int], summary: str, *, stored: bool = True
+    ) -> Any:
         word = words.add_parser(name, help=summary, description=summary, parents=[store] if stored else [])
         word.set_defaults(work=work)
         return word
@@ -136,21 +140,21 @@ def check_document(
     from scoring.rules import check_rule
 
     keys = set(document.data) if isinstance(document.data, dict) else set()
-    if {"items", "scales"} & keys:
-        questionnaire, problems = check_questionnaire(document, taken=taken)
-        if questionnaire is not None:
-            problems = check_published(questionnaire, document)
-        return "questionnaire", problems
-    if "requirements" in keys:
-        return "crosswalk", check_crosswalk(document)[1]
-    if {"when", "severity", "cap", "clears_when"} & keys:
-        return "rule", check_rule(document, items)[1]
-    if {"axes", "cells", "thresholds"} & keys:
-        return "matrix", check_matrix(document)[1]
-    if "sources" in keys:
-        return "sources", check_sources(document)[1]
     if document.data is None and document.problems:
         return "unread", document.problems
+    if {"items", "scales"} & keys:
+        questionnaire, problems = check_questionnaire(document, taken=taken)
+        return "questionnaire", problems if questionnaire is None else check_published(
+            questionnaire, document
+        )
+    for marks, kind, check in (
+        ({"requirements"}, "crosswalk", check_crosswalk),
+        ({"when", "severity", "cap", "clears_when"}, "rule", lambda one: check_rule(one, items)),
+        ({"axes", "cells", "thresholds"}, "matrix", check_matrix),
+        ({"sources"}, "sources", check_sources),
+    ):
+        if marks & keys:
+            return kind, check(document)[1]  # type: ignore[operator]
     return "unknown", (*document.problems, document.problem((), "unknown-format"))
 
 
@@ -164,7 +168,9 @@ def _score(call: argparse.Namespace) -> int:
     questionnaire = find_questionnaire(call.questionnaire)
     answers = read_table(call.answers, "answers", questionnaire)
     evidence = read_table(call.evidence, "evidence", questionnaire).frame if call.evidence else None
-    assessments = read_table(call.assessments, "assessments", questionnaire).frame if call.assessments else None
+    assessments = (
+        read_table(call.assessments, "assessments", questionnaire).frame if call.assessments else None
+    )
     scores = score(
         questionnaire,
         on_engine(answers.frame, call.engine),
@@ -196,7 +202,9 @@ def find_questionnaire(name: str) -> Questionnaire:
     if path.suffix.lower() in (".yaml", ".yml") or path.exists():
         return read_questionnaire(path)
     known = tuple(library)
-    problem = Problem(name, 1, "--questionnaire", "unknown-questionnaire", {"id": name}, nearest(name, known), known)
+    problem = Problem(
+        name, 1, "--questionnaire", "unknown-questionnaire", {"id": name}, nearest(name, known), known
+    )
     raise Refused([problem])
 
 

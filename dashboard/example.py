@@ -5,29 +5,54 @@ from __future__ import annotations
 import datetime as dt
 import random
 from pathlib import Path
-from typing import Any
 
 from dashboard.frame import word
 from data import Answer, Campaign, Store
 from matrix import load_matrix, read_yaml
+from matrix.types import Frozen
 from questionnaires import Item, Option, Questionnaire
 
 HERE = Path(__file__).parent
-SIDES = {"declared": "institution", "experienced": "patients"}
 SUPPORTABLE = 0.66
 
 
-def add_example(store: Store, questionnaire: Questionnaire, lang: str, *, on: dt.date | None = None) -> Campaign:
+class Plan(Frozen):
+    """How the example answers; shares are of full practice, 0 to 1, by axis and level."""
+
+    seed: int
+    spread: float
+    unsure: float
+    respondents: dict[str, int]
+    institution: dict[str, dict[str, float]]
+    patients: dict[str, dict[str, float]]
+    safeguards: float
+    evidence: float
+
+    def aim(self, item: Item, lens: str) -> float:
+        """How far a side gets on an item."""
+        if item.condition == "safeguard":
+            return self.safeguards
+        side = self.institution if lens == "declared" else self.patients
+        return side[item.axis][item.level or "none"]
+
+
+def add_example(
+    store: Store, questionnaire: Questionnaire, lang: str, *, on: dt.date | None = None
+) -> Campaign:
     """Keep the example institution, its assessment, answers and evidence; the one already there when there is one.
 
     The same day, questionnaire and language give the same example. Raises ``StoreError`` when it cannot be kept.
     """
     on = on or dt.datetime.now(tz=dt.UTC).date()
     for campaign in store.campaigns():
-        if campaign.synthetic and campaign.questionnaire == questionnaire.id and campaign.kind == "assessment":
+        if (
+            campaign.synthetic
+            and campaign.questionnaire == questionnaire.id
+            and campaign.kind == "assessment"
+        ):
             return campaign
-    plan = read_yaml(HERE / "example.yaml")
-    chance = random.Random(plan["seed"])  # noqa: S311  # an example, not a secret
+    plan = read_yaml(HERE / "example.yaml", Plan)
+    chance = random.Random(plan.seed)  # noqa: S311  # an example, not a secret
     house = store.add_institution(
         word("example-institution", lang), country="be", type="general", beds=480, synthetic=True
     )
@@ -47,10 +72,10 @@ def add_example(store: Store, questionnaire: Questionnaire, lang: str, *, on: dt
 
 
 def _answers(
-    campaign: Campaign, questionnaire: Questionnaire, plan: dict[str, Any], chance: random.Random
+    campaign: Campaign, questionnaire: Questionnaire, plan: Plan, chance: random.Random
 ) -> list[Answer]:
     answers = []
-    for role, count in plan["respondents"].items():
+    for role, count in plan.respondents.items():
         lens = load_matrix().lens_of[role]
         for person in range(1, count + 1):
             code = f"{role.replace('_', '-')}-{person}"
@@ -69,23 +94,15 @@ def _answers(
     return answers
 
 
-def _pick(
-    item: Item, options: tuple[Option, ...], lens: str, plan: dict[str, Any], chance: random.Random
-) -> str:
-    if chance.random() < plan["unsure"]:
+def _pick(item: Item, options: tuple[Option, ...], lens: str, plan: Plan, chance: random.Random) -> str:
+    if chance.random() < plan.unsure:
         return "dk"
-    share = chance.gauss(_aim(item, lens, plan), plan["spread"])
+    share = chance.gauss(plan.aim(item, lens), plan.spread)
     return min(options, key=lambda option: abs(option.value - share)).id
 
 
-def _aim(item: Item, lens: str, plan: dict[str, Any]) -> float:
-    if item.condition == "safeguard":
-        return float(plan["safeguards"])
-    return float(plan[SIDES[lens]][item.axis][item.level or "none"])
-
-
 def _evidence(
-    campaign: Campaign, questionnaire: Questionnaire, plan: dict[str, Any], chance: random.Random, on: dt.date
+    campaign: Campaign, questionnaire: Questionnaire, plan: Plan, chance: random.Random, on: dt.date
 ) -> list[dict[str, object]]:
     return [
         {
@@ -101,5 +118,5 @@ def _evidence(
             "file": "",
         }
         for item in questionnaire.form(campaign.form)
-        if item.evidence and _aim(item, "declared", plan) >= SUPPORTABLE and chance.random() < plan["evidence"]
+        if item.evidence and plan.aim(item, "declared") >= SUPPORTABLE and chance.random() < plan.evidence
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from contextlib import contextmanager
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -12,21 +13,21 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from data import Campaign, Institution, Store
-from matrix import Matrix, Words, load_matrix
+from matrix import Matrix, Refused, Words, load_matrix
 from questionnaires import Questionnaire, load_library
 from reports import figure_css
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from streamlit.navigation.page import StreamlitPage
 
 HERE = Path(__file__).parent
-ICON = ":material/grid_view:"
+ICON = (HERE / "icon.svg").read_text(encoding="utf-8")
 KEPT = ("lang", "campaign", "role", "respondent", "axis", "part")
 """What an address carries: enough to come back after a closed tab or a restarted server."""
 SCRIPT = (HERE / "frame.js").read_text(encoding="utf-8")
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:])")
+_MARKDOWN = re.compile(r"([\\`*_\[\]$~<]|^\s*[#+>-]|(?<=^\d)[.)]|:(?=[a-z]))")
 
 
 @cache
@@ -95,7 +96,10 @@ def begin(pages: Mapping[str, StreamlitPage], lang: str) -> None:
     st.html(f"<style>{figure_css()}{_css()}</style>")
     st.html(f"<script>{SCRIPT}</script>", unsafe_allow_javascript=True)
     with st.container(key="frame", horizontal=True, vertical_alignment="center", gap="small"):
-        st.html(f'<p class="fr-product" data-language="{lang}">{escape(word("product", lang))}</p>', width="content")
+        st.html(
+            f'<p class="fr-product" data-language="{lang}">{escape(word("product", lang))}</p>',
+            width="content",
+        )
         with st.container(key="frame-pages", horizontal=True, gap="small", width="content"):
             for page in pages.values():
                 st.page_link(page, query_params=_address())
@@ -116,6 +120,15 @@ def end() -> None:
     wanted = _address()
     if dict(st.query_params) != wanted:
         st.query_params.from_dict(wanted)
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Say in words, on the page, what a file or the store refuses; anything else is ours to mend."""
+    try:
+        yield
+    except Refused as refused:
+        st.error(word("trouble", why=plain(refused.text(language()))))
 
 
 def campaigns() -> list[Campaign]:
@@ -150,17 +163,49 @@ def choose(every: list[Campaign]) -> Campaign | None:
     name = "campaign-choice"
     if st.session_state.get(name) not in by_id:
         st.session_state[name] = chosen.id
+    labels = {id_: f"{houses[one.institution].name} · {one.title}" for id_, one in by_id.items()}
     with st.container(key="frame-campaign"):
         picked = st.selectbox(
             word("choose-campaign"),
             list(by_id),
-            format_func=lambda id_: f"{houses[by_id[id_].institution].name} · {by_id[id_].title}",
+            format_func=labels.__getitem__,
             key=name,
             label_visibility="collapsed",
         )
     if picked != chosen.id:
         keep(campaign=picked, role="", respondent="", axis="", part="")
     return by_id[picked]
+
+
+def pick(
+    widget: Callable[..., Any],
+    label: str,
+    labels: Mapping[str, str],
+    name: str,
+    first: str = "",
+    **looks: Any,
+) -> str:
+    """A choice among ids shown by their labels, which survives a change of language.
+
+    ``widget`` is a radio or a selectbox. The browser remembers a choice by its wording, so each language has a widget
+    of its own, and what was last picked is carried over.
+    """
+    ids = list(labels)
+    last = st.session_state.get(f"picked|{name}", first)
+    index = ids.index(last) if last in labels else 0
+    value = widget(
+        label, ids, index=index, format_func=labels.__getitem__, key=f"{name}|{language()}", **looks
+    )
+    st.session_state[f"picked|{name}"] = value
+    return str(value)
+
+
+def unpick(*names: str) -> None:
+    """Forget choices, so that their first value counts again."""
+    for name in names:
+        st.session_state.pop(f"picked|{name}", None)
+        for lang in matrix().languages:
+            st.session_state.pop(f"{name}|{lang}", None)
 
 
 def questionnaire_of(campaign: Campaign) -> Questionnaire | None:
@@ -182,10 +227,17 @@ def banner(campaign: Campaign) -> None:
         note("synthetic-banner", "◇")
 
 
-def note(key: str, sign: str, tone: str = "calm", **values: object) -> None:
-    """A quiet note with a sign and a sentence; ``tone`` is ``calm`` or ``alert``."""
+def tag(campaign: Campaign) -> str:
+    """The mark, as HTML, that an example or a reading carries wherever its name stands; nothing for the others."""
+    if campaign.kind != "reading" and not campaign.synthetic:
+        return ""
+    return f'<span class="fr-tag">{escape(word("reading" if campaign.kind == "reading" else "synthetic"))}</span>'
+
+
+def note(key: str, sign: str, tone: str = "calm", **values: int) -> None:
+    """A quiet note with a sign and a sentence; ``tone`` is ``calm`` or ``alert``, ``values`` fill the sentence."""
     st.html(
-        f'<p class="fr-note fr-{tone}"><span aria-hidden="true">{sign}</span><span>{escape(word(key, **values))}</span></p>'
+        f'<p class="fr-note fr-{tone}"><span aria-hidden="true">{sign}</span><span>{escape(word(key, None, **values))}</span></p>'
     )
 
 
@@ -201,7 +253,7 @@ def paragraph(text: str, kind: str = "text") -> None:
 
 def plain(text: str) -> str:
     """Text for a label that reads Markdown, so that it shows exactly what was written."""
-    return _MARKDOWN.sub(r"\\\1", text)
+    return _MARKDOWN.sub(r"\\\1", text)  # no more than needed: screen readers hear the backslashes
 
 
 def new_code() -> str:

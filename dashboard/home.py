@@ -41,7 +41,7 @@ def _welcome() -> None:
     frame.heading(word("home-title"))
     frame.paragraph(word("home-lead"), "lead")
     lenses = "".join(
-        f'<li class="fr-{lens}"><i aria-hidden="true" class="fr-{lens}"></i>{_bold(word(f"home-lens-{lens}"))}</li>'
+        f'<li><i aria-hidden="true" class="fr-{lens}"></i>{_bold(word(f"home-lens-{lens}"))}</li>'
         for lens in ("declared", "experienced", "documented")
     )
     st.html(f'<ul class="fr-lenses">{lenses}</ul>')
@@ -76,11 +76,12 @@ def _example(kind: str) -> None:
 def _assessment(campaign: Campaign) -> None:
     """The current assessment: who it is about, who has answered, what to do next."""
     house = frame.institutions()[campaign.institution]
-    tag = ""
-    if campaign.synthetic or campaign.kind == "reading":
-        tag = f'<span class="fr-tag">{escape(word("reading" if campaign.kind == "reading" else "synthetic"))}</span>'
-    st.html(f'<h1 class="fr-h1">{escape(house.name)} · {escape(campaign.title)}{tag}</h1>')
-    parts = [str(campaign.year), campaign.scope, "" if campaign.kind == "reading" else word(f"form-{campaign.form}")]
+    st.html(f'<h1 class="fr-h1">{escape(house.name)} · {escape(campaign.title)}{frame.tag(campaign)}</h1>')
+    parts = [
+        str(campaign.year),
+        campaign.scope,
+        "" if campaign.kind == "reading" else word(f"form-{campaign.form}"),
+    ]
     frame.paragraph(" · ".join(part for part in parts if part), "small")
     frame.banner(campaign)
     progress = frame.store().progress(campaign.id)
@@ -96,7 +97,7 @@ def _next_step(campaign: Campaign, progress: list[Progress]) -> None:
         people[frame.lens_of(one.role)] += one.respondents
     n_min = frame.matrix().thresholds.n_min
     first = dict.fromkeys(("role", "respondent", "axis", "part"), "")
-    results = ("see-results", "results", {})
+    results: tuple[str, str, dict[str, str]] = ("see-results", "results", {})
     if campaign.kind == "reading":
         step, action, other = "next-reading", results, None
     elif not any(people.values()):
@@ -116,6 +117,7 @@ def _next_step(campaign: Campaign, progress: list[Progress]) -> None:
         with st.container(horizontal=True):
             for (label, target, values), kind in ((action, "primary"), (other or ("", "", {}), "secondary")):
                 if label and st.button(word(label), key=f"next-{target}", type=kind):  # type: ignore[arg-type]
+                    frame.unpick("who-side", *(f"who-role-{lens}" for lens in people))
                     frame.go(target, **values)
 
 
@@ -123,6 +125,9 @@ def _progress(progress: list[Progress]) -> None:
     lang, by_role = frame.language(), {one.role: one for one in progress}
     rows = []
     for lens in ("declared", "experienced"):
+        rows.append(
+            f'<tr class="fr-group"><th scope="colgroup" colspan="4">{escape(word(f"side-{lens}"))}</th></tr>'
+        )
         for role in (one for one in frame.matrix().roles if one.lens == lens):
             one = by_role.get(role.id)
             cells = (
@@ -130,17 +135,18 @@ def _progress(progress: list[Progress]) -> None:
                 f'<td class="fr-n" data-name="{escape(word("progress-answers"))}">{one.answers}</td>'
                 f'<td data-name="{escape(word("progress-last"))}">{escape(day(one.last_at.date(), lang))}</td>'
                 if one
-                else f'<td class="fr-n">–</td><td class="fr-n">–</td><td>{escape(word("nobody"))}</td>'
+                else f'<td class="fr-n">0</td><td class="fr-n">0</td><td>{escape(word("nobody"))}</td>'
             )
-            side = escape(word(f"side-{lens}"))
-            rows.append(f'<tr><th scope="row">{escape(role.title[lang])}<small>{side}</small></th>{cells}</tr>')
+            rows.append(f'<tr><th scope="row">{escape(role.title[lang])}</th>{cells}</tr>')
     heads = (
         f'<th scope="col">{escape(word("progress-role"))}</th>'
         f'<th scope="col" class="fr-n">{escape(word("progress-people"))}</th>'
         f'<th scope="col" class="fr-n">{escape(word("progress-answers"))}</th>'
         f'<th scope="col">{escape(word("progress-last"))}</th>'
     )
-    st.html(f'<table class="fr-table fr-stack"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>')
+    st.html(
+        f'<table class="fr-table fr-stack"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    )
 
 
 def _others(campaigns: list[Campaign]) -> None:
@@ -150,16 +156,13 @@ def _others(campaigns: list[Campaign]) -> None:
     frame.heading(word("others"), 2)
     for campaign in campaigns:
         with st.container(horizontal=True, vertical_alignment="center", key=f"other-{campaign.id}"):
-            tag = ""
-            if campaign.synthetic or campaign.kind == "reading":
-                key = "reading" if campaign.kind == "reading" else "synthetic"
-                tag = f'<span class="fr-tag">{escape(word(key))}</span>'
             name = f"{houses[campaign.institution].name} · {campaign.title}"
-            st.html(f'<p class="fr-text">{escape(name)}{tag}</p>')
-            if st.button(word("open-this-name", name=frame.plain(name)), key=f"open-{campaign.id}", type="tertiary"):
+            if st.button(word("open-this-name", name=frame.plain(name)), key=f"open-{campaign.id}"):
                 frame.keep(campaign=campaign.id, role="", respondent="", axis="", part="")
                 st.session_state.pop("campaign-choice", None)
                 st.rerun()
+            if mark := frame.tag(campaign):
+                st.html(f'<p class="fr-text">{mark}</p>', width="content")
 
 
 def _new() -> None:
@@ -171,22 +174,16 @@ def _new() -> None:
     with st.form("new", border=False):
         known = ""
         if houses:
-            known = st.selectbox(
-                word("field-institution"),
-                ["", *houses],
-                format_func=lambda id_: houses[id_].name if id_ else word("field-institution-new"),
-                key="new-house",
-            )
+            labels = {"": word("field-institution-new")} | {id_: one.name for id_, one in houses.items()}
+            known = frame.pick(st.selectbox, word("field-institution"), labels, "new-house")
         name = st.text_input(
             word("field-name"), placeholder=word("field-name-hint"), key="new-name", max_chars=TITLE_LIMIT
         )
         one, two = st.columns(2)
-        country = one.selectbox(
-            word("field-country"), COUNTRIES, format_func=lambda id_: word(f"country-{id_}"), key="new-country"
-        )
-        type_ = two.selectbox(
-            word("field-type"), TYPES, index=1, format_func=lambda id_: word(f"type-{id_}"), key="new-type"
-        )
+        countries = {id_: word(f"country-{id_}") for id_ in COUNTRIES}
+        country = frame.pick(one.selectbox, word("field-country"), countries, "new-country")
+        types = {id_: word(f"type-{id_}") for id_ in TYPES}
+        type_ = frame.pick(two.selectbox, word("field-type"), types, "new-type", "general")
         three, four = st.columns(2)
         title = three.text_input(word("field-title"), value=example, key="new-title", max_chars=TITLE_LIMIT)
         when = four.number_input(word("field-year"), 2000, 2100, year, key="new-year")
@@ -197,16 +194,9 @@ def _new() -> None:
             key="new-scope",
             max_chars=TITLE_LIMIT,
         )
-        form = st.radio(
-            word("field-form"),
-            ("express", "full"),
-            format_func=lambda id_: word(
-                f"form-choice-{id_}",
-                n=len(questionnaire.form(id_)),
-                minutes=minutes_for(len(questionnaire.form(id_))),
-            ),
-            key="new-form",
-        )
+        sizes = {id_: len(questionnaire.form(id_)) for id_ in ("express", "full")}
+        forms = {id_: word(f"form-choice-{id_}", n=n, minutes=minutes_for(n)) for id_, n in sizes.items()}
+        form = frame.pick(st.radio, word("field-form"), forms, "new-form")
         sent = st.form_submit_button(word("create"), type="primary")
     if not sent:
         return

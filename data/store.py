@@ -437,10 +437,51 @@ class Store:
                 synthetic=synthetic,
                 created=datetime.now(UTC),
             )
-            row = {f.name: getattr(new, f.name) for f in dataclasses.fields(new)}
-            row |= {"languages": " ".join(languages), "out_of_scope": json.dumps(reasons, ensure_ascii=False)}
-            connection.execute(_campaign.insert(), row)
+            _insert_campaign(connection, new)
             return new
+
+        return self._submit(work)
+
+    def add_assessments(self, rows: Iterable[Mapping[str, Any]], questionnaire: Questionnaire) -> int:
+        """Keep the campaigns of an assessments table, with the institutions they name, all or none of them.
+
+        An institution is found by its id or its name, and made when there is none. Returns how many campaigns
+        were kept; raises when the id of one is taken.
+        """
+        given = list(rows)
+
+        def work(connection: sa.Connection) -> int:
+            found = connection.execute(sa.select(_institution.c.id, _institution.c.name))
+            ids = {key: row.id for row in found for key in (row.name, row.id)}
+            now = datetime.now(UTC)
+            for row in given:
+                id_ = self._new_id(connection, _campaign, row["assessment"], row["assessment"])
+                name = row["institution"] or row["assessment"]
+                if name not in ids:
+                    ids[name] = self._new_id(connection, _institution, None, name)
+                    house = Institution(ids[name], name, row["country"], row["type"], row["beds"], False, now)  # noqa: FBT003
+                    connection.execute(_institution.insert(), dataclasses.asdict(house))
+                start = _as_date(row["programme_start"])
+                year = row["campaign"][:4]
+                new = Campaign(
+                    id=id_,
+                    institution=ids[name],
+                    title=row["campaign"] or id_,
+                    kind=row["kind"] or "assessment",
+                    year=int(year) if year.isdecimal() else now.year,
+                    scope=row["scope"],
+                    questionnaire=questionnaire.id,
+                    version=questionnaire.version,
+                    fingerprint=questionnaire.fingerprint,
+                    form=row["form"] or "full",
+                    languages=(),
+                    programme_start=start,
+                    out_of_scope=dict.fromkeys(row["out_of_scope"].split(), row["out_of_scope_reason"]),
+                    synthetic=False,
+                    created=now,
+                )
+                _insert_campaign(connection, new)
+            return len(given)
 
         return self._submit(work)
 
@@ -911,7 +952,7 @@ def _engine(url: sa.URL, *, memory: bool, writes: bool) -> sa.Engine:
     engine = sa.create_engine(url, connect_args=arguments, **options)
 
     @event.listens_for(engine, "connect")
-    def connect(connection: Any, _: object) -> None:  # noqa: ANN401  # the driver's own, and it has no type
+    def connect(connection: Any, _: object) -> None:  # the driver's own, and it has no type
         connection.isolation_level = None  # the driver's guesses at transactions are switched off
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(
@@ -957,6 +998,14 @@ def _row(answer: Answer, campaign: Campaign) -> dict[str, object]:
         "fingerprint": campaign.fingerprint,
         "form": campaign.form,
     }
+
+
+def _insert_campaign(connection: sa.Connection, new: Campaign) -> None:
+    row = {f.name: getattr(new, f.name) for f in dataclasses.fields(new)}
+    reasons = json.dumps(new.out_of_scope, ensure_ascii=False)
+    connection.execute(
+        _campaign.insert(), row | {"languages": " ".join(new.languages), "out_of_scope": reasons}
+    )
 
 
 def _as_campaign(row: sa.Row[Any]) -> Campaign:

@@ -238,6 +238,7 @@ class _Grid:
     lines: Rows
     keeps_wide: bool = False
     odd: list[Problem] = field(default_factory=list)
+    odd_rows: int = 0
     notes: list[Problem] = field(default_factory=list)
 
 
@@ -348,8 +349,11 @@ def _gather(file: str, records: Iterator[tuple[int, list[str]]], *, ragged: bool
             fitted: Sequence[str] = row
             if len(row) != width:
                 if any(map(_stripped, row[width:])) or (len(row) < width and not ragged and any(row)):
-                    code = "table-row-long" if len(row) > width else "table-row-short"
-                    grid.odd.append(Problem(file, line, "row", code, {"found": len(row), "expected": width}))
+                    grid.odd_rows += 1
+                    if len(grid.odd) < LISTED:
+                        code = "table-row-long" if len(row) > width else "table-row-short"
+                        values: dict[str, object] = {"found": len(row), "expected": width}
+                        grid.odd.append(Problem(file, line, "row", code, values))
                     continue
                 fitted = [*row[:width], *[""] * (width - len(row))]
             # The first column is seldom empty: one look at it spares a look at the others.
@@ -525,7 +529,7 @@ def _has_formula(archive: zipfile.ZipFile, name: str) -> bool:
     return False
 
 
-def _sheet(workbook: Any) -> Iterator[tuple[object, ...]]:  # noqa: ANN401  # openpyxl ships no types
+def _sheet(workbook: Any) -> Iterator[tuple[object, ...]]:  # openpyxl ships no types
     sheet = workbook.worksheets[0]
     sheet.reset_dimensions()  # what the file declares about its size is often wrong
     yield from sheet.iter_rows(values_only=True)
@@ -722,19 +726,20 @@ class _Judge:
         required = _WIDE_KEY if self.wide else [n for n in known if n not in _OPTIONAL[self.kind]]
         accepted = set(known) | ({n + _REASON for n in self.items if n in names} if self.wide else set())
         wrong: list[_Fault] = []
+        places: dict[str, int] = {}
+        unheard = 0
         for position, name in enumerate(names, 1):
-            if not name:
+            first = places.setdefault(name, position)
+            if name in accepted and first == position:
+                continue
+            if len(wrong) >= LISTED:  # a header can have thousands of names, each with its near miss
+                unheard += 1
+            elif not name:
                 wrong.append(_Fault("header", "table-column-unnamed", {"position": position}))
-            elif name in names[: position - 1]:
-                first = names.index(name) + 1
-                wrong.append(
-                    _Fault(
-                        "header",
-                        "table-column-twice",
-                        {"column": _shown(name), "first": first, "second": position},
-                    )
-                )
-            elif name not in accepted:
+            elif first != position:
+                values: dict[str, object] = {"column": _shown(name), "first": first, "second": position}
+                wrong.append(_Fault("header", "table-column-twice", values))
+            else:
                 wrong.append(self._unknown_column(name, known))
         # A name that was misspelt is one mistake, not two.
         meant = {fault.suggestion for fault in wrong}
@@ -743,10 +748,10 @@ class _Judge:
             for n in required
             if n not in names and n not in meant
         ]
-        if not wrong and not len(self.grid.lines) and not self.grid.odd:
+        if not wrong and not len(self.grid.lines) and not self.grid.odd_rows:
             wrong.append(_Fault("file", "table-header-only"))
         if wrong:
-            raise Refused(_capped([self._at(self.grid.header_line, f) for f in wrong], len(wrong)))
+            raise Refused(_capped([self._at(self.grid.header_line, f) for f in wrong], len(wrong) + unheard))
 
     def _unknown_column(self, name: str, known: Sequence[str]) -> _Fault:
         item = name.removesuffix(_REASON)
@@ -1091,7 +1096,7 @@ class _Judge:
     def _verdict(self, *, skip: bool) -> tuple[npt.NDArray[np.bool_] | None, tuple[Problem, ...], int]:
         """Refuse, or say which rows are good (None: all), what is wrong with the others, and how many they are."""
         lines = self.grid.lines
-        total = len(self.grid.odd) + sum(len(rows) for rows, _ in self.found)
+        total = self.grid.odd_rows + sum(len(rows) for rows, _ in self.found)
         if not total:
             return None, (), 0
         all_rows = np.concatenate([np.zeros(0, np.int64), *(rows for rows, _ in self.found)])
@@ -1107,7 +1112,7 @@ class _Judge:
         good[all_rows] = False
         if not skip or not good.any():
             raise Refused(listed)
-        return good, listed, int((~good).sum()) + len(self.grid.odd)
+        return good, listed, int((~good).sum()) + self.grid.odd_rows
 
     def _done(self, names: Sequence[str], *, skip: bool, typed: dict[str, pa.Array] | None = None) -> Table:
         good, skipped, skipped_rows = self._verdict(skip=skip)

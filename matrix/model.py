@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from matrix.reader import Document, load_document, parse
+from matrix.reader import Document, ModelT, load_document, parse
 from matrix.refusals import Problem, Refused, nearest
-from matrix.types import Citation, Flag, Frozen, Id, Number, Share, Text_, Texts, Whole
+from matrix.types import Citation, Flag, Format, Frozen, Id, Number, Share, Text_, Texts, Whole
 
 HERE = Path(__file__).parent
 
@@ -31,7 +31,7 @@ class Source(Frozen):
 class SourceList(Frozen):
     """The file sources.yaml."""
 
-    schema_: Literal[1] = Field(alias="schema")
+    schema_: Format = Field(alias="schema")
     sources: tuple[Source, ...]
 
 
@@ -117,7 +117,7 @@ class Thresholds(Frozen):
 class Matrix(Frozen):
     """The whole matrix file; everything in it is addressed by id."""
 
-    schema_: Literal[1] = Field(alias="schema")
+    schema_: Format = Field(alias="schema")
     id: Id
     version: Whole = Field(ge=1)
     languages: tuple[Text_, ...] = Field(min_length=1)
@@ -180,46 +180,57 @@ def check_sources(document: Document) -> tuple[SourceList | None, tuple[Problem,
 def check_matrix(document: Document) -> tuple[Matrix | None, tuple[Problem, ...]]:
     """Hold a matrix file against its format: ids unique, every cell there once, every reference known."""
     own: list[Problem] = []
+    data = document.data if isinstance(document.data, dict) else {}
+    for index, level in entries(data.get("levels")):
+        number = level.get("number")
+        if number in (1, 2, 3, 4) and number != index + 1:
+            own.append(document.problem(("levels", index, "number"), "level-order", expected=index + 1))
     for part in ("levels", "axes", "roles", "lenses", "conditions", "evidence_kinds"):
         own += unique(document, part)
-    data = document.data if isinstance(document.data, dict) else {}
     axes, levels = ids_of(data.get("axes")), ids_of(data.get("levels"))
-    seen: dict[tuple[object, object], int] = {}
+    seen: dict[str, int] = {}
     for index, cell in entries(data.get("cells")):
         path = ("cells", index)
         own += among(document, (*path, "axis"), cell.get("axis"), axes, "unknown-axis")
         own += among(document, (*path, "level"), cell.get("level"), levels, "unknown-level")
-        key = (cell.get("axis"), cell.get("level"))
-        if key in seen:
-            own.append(document.problem(path, "duplicate-id", id=f"{key[0]}/{key[1]}", where=f"cells[{seen[key] + 1}]"))
-        seen.setdefault(key, index)
+        if isinstance(cell.get("axis"), str) and isinstance(cell.get("level"), str):
+            key = f"{cell['axis']}/{cell['level']}"
+            if key in seen:
+                own.append(
+                    document.problem(path, "duplicate-id", id=key, where=f"{document.file}:{seen[key]}")
+                )
+            seen.setdefault(key, document.line(path))
     own += [
-        document.problem(("cells",), "missing-key", key=f"{axis}/{level}")
+        document.problem(("cells",), "missing-cell", axis=axis, level=level)
         for axis in axes
         for level in levels
-        if (axis, level) not in seen and "cells" in data
+        if f"{axis}/{level}" not in seen and "cells" in data
     ]
     for index, condition in entries(data.get("conditions")):
         meaning = condition.get("meaning")
         if isinstance(meaning, dict):
-            path = ("conditions", index, "meaning")
-            own += [document.problem(path, "missing-key", key=axis) for axis in axes if axis not in meaning]
+            place = ("conditions", index, "meaning")
+            own += [document.problem(place, "missing-key", key=axis) for axis in axes if axis not in meaning]
             for axis in meaning:
-                own += among(document, (*path, axis), axis, axes, "unknown-axis")
+                own += among(document, (*place, axis), axis, axes, "unknown-axis")
     own += cited(document, load_sources())
     return _settle(document, Matrix, languages(document), own)
 
 
-def _settle(document: Document, model: Any, langs: tuple[str, ...], own: list[Problem]) -> tuple[Any, tuple[Problem, ...]]:
+def _settle(
+    document: Document, model: type[ModelT], langs: tuple[str, ...], own: list[Problem]
+) -> tuple[ModelT | None, tuple[Problem, ...]]:
     value, problems = parse(document, model, langs)
     merged = merge(problems, own)
     return (None if merged else value), merged
 
 
 def merge(*lists: tuple[Problem, ...] | list[Problem]) -> tuple[Problem, ...]:
-    """Problems of several checks in file order, each place and code once."""
+    """Problems of several checks in file order, each place and code once; a word that is unknown is not called ill-formed too."""
     once = {(p.line, p.place, p.code, str(p.values)): p for problems in lists for p in problems}
-    return tuple(sorted(once.values(), key=lambda p: p.line))
+    unknown = {(p.line, p.place) for p in once.values() if p.code.startswith("unknown-")}
+    kept = (p for p in once.values() if p.code != "bad-id" or (p.line, p.place) not in unknown)
+    return tuple(sorted(kept, key=lambda p: p.line))
 
 
 def languages(document: Document) -> tuple[str, ...]:
@@ -228,8 +239,13 @@ def languages(document: Document) -> tuple[str, ...]:
     own = data.get("languages") if isinstance(data, dict) else None
     if isinstance(own, list) and all(isinstance(one, str) for one in own) and own:
         return tuple(own)
-    head = load_document(HERE / "pomey.yaml").data
-    return tuple(head["languages"])
+    return _shipped_languages()
+
+
+@cache
+def _shipped_languages() -> tuple[str, ...]:
+    """Languages of the shipped matrix, known before it is checked: its sources are held against them."""
+    return tuple(load_document(HERE / "pomey.yaml").data["languages"])
 
 
 # The checks below work on plain data, so that a file with a wrong shape still hears everything else.
@@ -264,7 +280,12 @@ def unique(document: Document, part: str, *, within: tuple[str | int, ...] = ())
 
 
 def among(
-    document: Document, path: tuple[str | int, ...], found: object, known: tuple[str, ...], code: str, **values: object
+    document: Document,
+    path: tuple[str | int, ...],
+    found: object,
+    known: tuple[str, ...],
+    code: str,
+    **values: object,
 ) -> list[Problem]:
     """A problem when a written id is none of the known ones."""
     if not isinstance(found, str) or found in known:
@@ -277,7 +298,7 @@ def cited(document: Document, sources: dict[str, Source]) -> list[Problem]:
     problems: list[Problem] = []
     known = tuple(sources)
 
-    def walk(here: Any, path: tuple[str | int, ...]) -> None:
+    def walk(here: object, path: tuple[str | int, ...]) -> None:
         if isinstance(here, dict):
             for key, value in here.items():
                 if key == "sources" and isinstance(value, list):
@@ -296,4 +317,16 @@ def cited(document: Document, sources: dict[str, Source]) -> list[Problem]:
     return problems
 
 
-__all__ = ["Axis", "Cell", "Condition", "EvidenceKind", "Flag", "Lens", "Level", "Matrix", "Role", "Source", "Thresholds"]
+__all__ = [
+    "Axis",
+    "Cell",
+    "Condition",
+    "EvidenceKind",
+    "Flag",
+    "Lens",
+    "Level",
+    "Matrix",
+    "Role",
+    "Source",
+    "Thresholds",
+]

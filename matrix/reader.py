@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import math
 import re
 from dataclasses import dataclass, field
@@ -32,10 +31,11 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 _NULL = re.compile(r"~|null|Null|NULL|")
 _TRUE = re.compile(r"true|True|TRUE")
 _FALSE = re.compile(r"false|False|FALSE")
-_INT = re.compile(r"[-+]?[0-9]+")
+_INT = re.compile(r"[-+]?[0-9]{1,19}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_INT_DIGITS = 19
-_SPECIAL = {f"{sign}.{word}": float(f"{sign}inf") for sign in ("", "+", "-") for word in ("inf", "Inf", "INF")}
+_SPECIAL = {
+    f"{sign}.{word}": float(f"{sign}inf") for sign in ("", "+", "-") for word in ("inf", "Inf", "INF")
+}
 _SPECIAL |= dict.fromkeys((".nan", ".NaN", ".NAN"), math.nan)
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 """What YAML forbids in a file: control characters, and a byte order mark anywhere but first."""
@@ -48,7 +48,7 @@ class Document:
     """One YAML file as plain data, the line of every key and item, and what is wrong so far."""
 
     file: str
-    data: Any
+    data: Any  # plain data of a shape that is not known yet
     lines: dict[Path_, int]
     problems: tuple[Problem, ...]
 
@@ -101,6 +101,14 @@ class _Frame:
     """Line of each key met so far."""
 
 
+class _Stop(Exception):  # noqa: N818  # an order, not an error
+    """Reading cannot go on: the line and sentence that tell why."""
+
+    def __init__(self, line: int, code: str, **values: object) -> None:
+        super().__init__(code)
+        self.line, self.code, self.values = line, code, values
+
+
 class _Builder:
     """Builds plain data from parser events without recursion, so that depth is a number, not a crash."""
 
@@ -117,51 +125,58 @@ class _Builder:
         self.problems.append(Problem(self.file, line, where, code, values))
 
     def build(self) -> Document:
+        """The document; half a file is no file: when reading stops, only what is wrong is kept."""
+        try:
+            self._read()
+        except _Stop as stop:
+            self.refuse(stop.line, stop.code, (), **stop.values)
+            return Document(self.file, None, {(): 1}, tuple(self.problems))
+        return Document(self.file, self.data, self.lines, tuple(self.problems))
+
+    def _read(self) -> None:
+        if not self.text.strip():
+            raise _Stop(1, "empty-file")
         stray = _UNPRINTABLE.search(self.text)
         if stray:
             line = self.text.count("\n", 0, stray.start()) + 1
-            return self._stop(line, "control-character", character=f"U+{ord(stray[0]):04X}")
+            raise _Stop(line, "control-character", character=f"U+{ord(stray[0]):04X}")
         loader = yaml.CSafeLoader(self.text)
         documents = 0
         try:
             while (event := loader.get_event()) is not None:
-                line = event.start_mark.line + 1
-                if isinstance(event, yaml.DocumentStartEvent):
-                    documents += 1
-                    if documents > 1:
-                        return self._stop(line, "second-document")
-                elif isinstance(event, yaml.NodeEvent):
-                    self._node(event, line)
-                    if len(self.stack) > DEPTH_LIMIT:
-                        return self._stop(line, "too-deep", limit=DEPTH_LIMIT)
-                    if self.nodes > NODE_LIMIT:
-                        return self._stop(line, "too-many", limit=NODE_LIMIT)
-                elif isinstance(event, yaml.CollectionEndEvent):
-                    self.stack.pop()
+                documents += isinstance(event, yaml.DocumentStartEvent)
+                self._event(event, documents)
         except yaml.YAMLError as error:
-            return self._broken(error)
+            raise self._broken(error) from error
         finally:
             loader.dispose()
         if not documents:
-            return self._stop(1, "empty-file")
-        return Document(self.file, self.data, self.lines, tuple(self.problems))
+            raise _Stop(1, "empty-file")
 
-    def _broken(self, error: yaml.YAMLError) -> Document:
+    def _event(self, event: yaml.Event, documents: int) -> None:
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        if documents > 1:
+            raise _Stop(line, "second-document")
+        if isinstance(event, yaml.NodeEvent):
+            self._node(event, line)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self.stack.pop()
+        if len(self.stack) > DEPTH_LIMIT:
+            raise _Stop(line, "too-deep", limit=DEPTH_LIMIT)
+        if self.nodes > NODE_LIMIT:
+            raise _Stop(line, "too-many", limit=NODE_LIMIT)
+
+    def _broken(self, error: yaml.YAMLError) -> _Stop:
         what = str(getattr(error, "problem", None) or error)
         mark = getattr(error, "problem_mark", None)
-        if "end of stream" in what:  # an open quote runs to the end: the line where it opens is the one to mend
+        if (
+            "end of stream" in what
+        ):  # an open quote runs to the end: the line where it opens is the one to mend
             mark = getattr(error, "context_mark", None) or mark
         written = self.text.splitlines()
         line = min(mark.line + 1 if mark else 1, len(written))
-        indent = written[line - 1][: -len(written[line - 1].lstrip()) or None]
-        if "\t" in indent:
-            return self._stop(line, "tab")
-        return self._stop(line, "not-yaml", what=what)
-
-    def _stop(self, line: int, code: str, **values: object) -> Document:
-        """Half a file is no file: keep what is wrong, drop what was read."""
-        self.refuse(line, code, (), **values)
-        return Document(self.file, None, {(): 1}, tuple(self.problems))
+        indent = re.match(r"\s*", written[line - 1])
+        return _Stop(line, "tab") if indent and "\t" in indent[0] else _Stop(line, "not-yaml", what=what)
 
     def _node(self, event: yaml.NodeEvent, line: int) -> None:
         self.nodes += 1
@@ -238,7 +253,7 @@ def _resolve(text: str) -> str | float | bool | None:
         return None
     if _TRUE.fullmatch(text) or _FALSE.fullmatch(text):
         return text.lower() == "true"
-    if _INT.fullmatch(text) and len(text) <= _INT_DIGITS:
+    if _INT.fullmatch(text):
         return int(text)
     if _FLOAT.fullmatch(text):
         return float(text)
@@ -272,9 +287,8 @@ def load_document(source: Path | bytes, *, name: str | None = None) -> Document:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        # A byte order mark is not counted in the error's position; it holds no line break either.
-        start = error.start + (len(codecs.BOM_UTF8) if raw.startswith(codecs.BOM_UTF8) else 0)
-        return refused(raw.count(b"\n", 0, start) + 1, "not-utf8", byte=f"0x{raw[start]:02X}")
+        line = error.object.count(b"\n", 0, error.start) + 1
+        return refused(line, "not-utf8", byte=f"0x{error.object[error.start]:02X}")
     return _Builder(file, text).build()
 
 
@@ -308,8 +322,8 @@ def parse(
         try:
             value = model.model_validate(document.data, context={"languages": languages})
         except ValidationError as error:
-            found = (_explain(document, one, model) for one in error.errors())
-            problems += [p for p in found if (p.line, p.place) not in hollow]
+            found = [_explain(document, one, model) for one in error.errors() if not _miscounted(one)]
+            problems += [p for p in found if p.code == "unknown-key" or (p.line, p.place) not in hollow]
     ordered = tuple(sorted(dict.fromkeys(problems), key=lambda p: p.line))
     return (None if ordered else value), ordered
 
@@ -344,6 +358,19 @@ _CODES = {
 _LIMITS = {"ge": "≥", "le": "≤", "gt": ">", "lt": "<", "min_length": "≥", "max_length": "≤"}
 
 
+def _miscounted(error: ErrorDetails) -> bool:
+    """A list is long enough when its wrong entries are counted too, which pydantic does not."""
+    return error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]
+
+
+def _code(kind: str, found: object) -> str:
+    """The sentence for a kind of error; our own kinds are codes already."""
+    code = kind if "-" in kind else _CODES.get(kind, "not-valid")
+    if code == "not-text" and (found is None or isinstance(found, dict | list)):
+        return "empty-text" if found is None else "text-expected"  # quotes would not help here
+    return code
+
+
 def _explain(document: Document, error: ErrorDetails, model: type[BaseModel]) -> Problem:
     """One pydantic error as a problem a clinician can act on."""
     kind, context, found = error["type"], error.get("ctx", {}), error.get("input")
@@ -354,7 +381,7 @@ def _explain(document: Document, error: ErrorDetails, model: type[BaseModel]) ->
         return document.problem(path, "wrong-schema", found=shown(found))
     if kind == "too_short" and path[-1] == "sources":
         return document.problem(path, "no-source")
-    code = kind if "-" in kind else _CODES.get(kind, "not-valid")  # our own kinds are codes already
+    code = _code(kind, found)
     values: dict[str, object] = {"found": shown(found)}
     suggestion: str | None = None
     known: tuple[str, ...] = ()
@@ -362,7 +389,7 @@ def _explain(document: Document, error: ErrorDetails, model: type[BaseModel]) ->
         code, values, known = "unknown-key", {"key": path[-1]}, _fields_at(model, path[:-1])
         suggestion = nearest(str(path[-1]), known)
     elif kind == "literal_error":
-        code, known = "not-among", tuple(re.findall(r"'([^']*)'", str(context.get("expected", ""))))
+        code, known = "not-among", tuple(re.findall(r"'([^']*)'", context["expected"]))
         suggestion = nearest(str(found), known)
     elif code == "unknown-language":
         values, known = {"language": path[-1]}, tuple(context["languages"])
@@ -374,8 +401,10 @@ def _explain(document: Document, error: ErrorDetails, model: type[BaseModel]) ->
     elif "-" in kind:
         values |= context
     else:
-        limits = [f"{_LIMITS[key]} {limit}" for key, limit in context.items() if key in _LIMITS]
-        values |= {"limits": ", ".join(limits), "count": context.get("actual_length")}
+        values["limits"] = ", ".join(
+            f"{_LIMITS[key]} {limit:g}" for key, limit in context.items() if key in _LIMITS
+        )
+        values["count"] = len(found) if isinstance(found, list) else None
     return Problem(document.file, document.line(path), document.place(path), code, values, suggestion, known)
 
 
@@ -385,7 +414,8 @@ def shown(found: object) -> str:
         return "{…}" if isinstance(found, dict) else "[…]"
     if found is None or isinstance(found, bool):
         return "null" if found is None else str(found).lower()
-    return shorten(str(found), _SHOWN, placeholder="…") if len(str(found)) > _SHOWN else str(found)
+    text = str(found)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
 def _fields_at(model: type[BaseModel], path: Path_) -> tuple[str, ...]:
@@ -395,12 +425,12 @@ def _fields_at(model: type[BaseModel], path: Path_) -> tuple[str, ...]:
         inner: list[object] = []
         for one in here:
             fields = _fields(one)
-            inner += [fields[step]] if step in fields else [] if fields else list(get_args(one))
+            inner += [fields[str(step)]] if step in fields else [] if fields else list(get_args(one))
         here = [flat for one in inner for flat in _unwrapped(one)]
     return tuple(dict.fromkeys(name for one in here for name in _fields(one)))
 
 
-def _fields(annotation: object) -> dict[str | int, object]:
+def _fields(annotation: object) -> dict[str, object]:
     """Annotation of each key a model reads; nothing for what is no model."""
     if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
         return {}

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import yaml
-from rapidfuzz import process
+from rapidfuzz import fuzz
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+KNOWN_LIMIT = 40
+"""Words listed as known at most: a hundred ids would bury the sentence."""
+
+_NEAR, _PART, _PREFIX = 70, 50, 2
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _CATALOGUE: dict[str, dict[str, str]] = {}
 
 
@@ -38,13 +46,14 @@ class Problem:
     known: tuple[str, ...] = ()
 
     def text(self, lang: str = "en") -> str:
-        """``file:line: place: what is wrong. Did you mean 'x'? Known: a, b.``"""
+        """One line, ``file:line: place: what is wrong. Did you mean 'x'? Known: a, b.``, whatever a file holds."""
         parts = [_sentence(self.code, lang, self.values)]
         if self.suggestion is not None:
             parts.append(_sentence("did-you-mean", lang, {"suggestion": self.suggestion}))
         if self.known:
-            parts.append(_sentence("known", lang, {"known": ", ".join(self.known)}))
-        return f"{self.file}:{self.line}: {self.place}: {' '.join(parts)}"
+            more = (*self.known[:KNOWN_LIMIT], "…") if len(self.known) > KNOWN_LIMIT else self.known
+            parts.append(_sentence("known", lang, {"known": ", ".join(more)}))
+        return _CONTROL.sub(" ", f"{self.file}:{self.line}: {self.place}: {' '.join(parts)}")
 
 
 class Refused(Exception):  # noqa: N818  # read as a sentence: the file was refused
@@ -61,9 +70,17 @@ class Refused(Exception):  # noqa: N818  # read as a sentence: the file was refu
 
 def nearest(word: str, known: Sequence[str]) -> str | None:
     """The known word that was probably meant, or none when nothing is close."""
-    found = process.extractOne(word.lower(), known, processor=str.lower, score_cutoff=60)
-    return found[0] if found else None
+    likeness = {one: _likeness(word.lower(), one.lower()) for one in known}
+    best = max(known, key=likeness.__getitem__, default=None)
+    return best if best is not None and likeness[best] >= _NEAR else None
 
 
-def _sentence(code: str, lang: str, values: dict[str, Any]) -> str:
+def _likeness(word: str, other: str) -> float:
+    """Share of common letters, 0 to 100, and more for a word that is part of the other."""
+    short, long = sorted((word, other), key=len)
+    part = long.startswith(short) if len(short) == _PREFIX else len(short) > _PREFIX and short in long
+    return fuzz.ratio(word, other) + (_PART if part else 0)
+
+
+def _sentence(code: str, lang: str, values: Mapping[str, object]) -> str:
     return _CATALOGUE[code][lang].format(**values)

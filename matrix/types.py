@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, Strict, ValidationError, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    Strict,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
-from pydantic_core.core_schema import ValidationInfo
+
+if TYPE_CHECKING:
+    from pydantic_core.core_schema import ValidationInfo
 
 
 class Frozen(BaseModel):
@@ -15,36 +26,45 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-Text_ = Annotated[str, Strict(), Field(min_length=1)]
+def _written(text: str) -> str:
+    if not text.strip():
+        raise PydanticCustomError("empty-text", "blank")
+    return text
+
+
+Text_ = Annotated[str, Strict(), Field(min_length=1), AfterValidator(_written)]
 """A text that is written, not left empty."""
+Format = Annotated[int, Strict(), Field(ge=1, le=1)]
+"""The format's version: 1 is the only one so far."""
 Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+ID_PATTERN = r"^[A-Za-z][A-Za-z0-9_.-]*$"
 Flag = Annotated[bool, Strict()]
-Id = Annotated[str, Strict(), Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
+Id = Annotated[str, Strict(), Field(pattern=ID_PATTERN)]
 Share = Annotated[float, Strict(), Field(ge=0, le=1, allow_inf_nan=False)]
 
 
-def _texts(value: Any, info: ValidationInfo) -> dict[str, str]:
+def _texts(value: object, info: ValidationInfo) -> dict[str, str]:
     """Every language of the matrix, each with a text; every lack is told at once."""
     languages: tuple[str, ...] = (info.context or {}).get("languages", ())
     if not isinstance(value, dict):
         raise PydanticCustomError("dict_type", "Input should be a mapping of language to text")
     wrong: list[InitErrorDetails] = []
 
-    def refuse(code: str, loc: tuple[str, ...], found: object, **context: Any) -> None:
-        error = PydanticCustomError(code, "{found}", {"found": str(found), **context})  # type: ignore[arg-type]
-        wrong.append(InitErrorDetails(type=error, loc=loc, input=found))
-
     for lang, text in value.items():
         if languages and lang not in languages:
-            refuse("unknown-language", (lang,), text, language=lang, known_=languages)
+            error = PydanticCustomError("unknown-language", "unknown", {"languages": languages})
         elif not isinstance(text, str):
-            refuse("not-text", (lang,), "null" if text is None else text)
+            error = PydanticCustomError("not-text", "not a text")
         elif not text.strip():
-            refuse("empty-text", (lang,), text)
+            error = PydanticCustomError("empty-text", "blank")
+        else:
+            continue
+        wrong.append(InitErrorDetails(type=error, loc=(lang,), input=text))
     for lang in languages:
         if lang not in value:
-            refuse("missing-language", (), value, language=lang)
+            error = PydanticCustomError("missing-language", "missing", {"language": lang})
+            wrong.append(InitErrorDetails(type=error, loc=(), input=value))
     if wrong:
         raise ValidationError.from_exception_data("Texts", wrong)
     return dict(value)

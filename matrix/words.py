@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import yaml
 from babel.dates import format_date
 from babel.numbers import format_decimal, format_percent
+
+from matrix.reader import load_document
+from matrix.refusals import Refused
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from pathlib import Path
 
 _LOCALES = {"fr": "fr_BE", "nl": "nl_BE", "en": "en_GB"}
 
@@ -25,14 +29,17 @@ class Words:
         """Read catalogues, YAML mappings of key to text per language; a key stands in one of them only."""
         texts: dict[str, dict[str, str]] = {}
         for path in paths:
-            own = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) or {}
+            document = load_document(path)
+            if document.problems:
+                raise Refused(document.problems)
+            own = document.data
             twice = texts.keys() & own.keys()
             if twice:
                 raise KeyError(f"{path}: {sorted(twice)} stand in another catalogue too")
             texts |= own
         return cls(texts)
 
-    def __call__(self, key: str, lang: str, **values: Any) -> str:
+    def __call__(self, key: str, lang: str, **values: object) -> str:
         """The text of a key in one language, its {braces} filled in."""
         text = self.texts[key][lang]
         return text.format(**values) if values else text
@@ -40,7 +47,9 @@ class Words:
 
 def number(value: float, lang: str, digits: int = 1) -> str:
     """A number with a fixed count of decimals and the locale's decimal sign."""
-    return str(format_decimal(value, format=f"#,##0.{'0' * digits}" if digits else "#,##0", locale=_LOCALES[lang]))
+    return str(
+        format_decimal(value, format=f"#,##0.{'0' * digits}" if digits else "#,##0", locale=_LOCALES[lang])
+    )
 
 
 def percent(share: float, lang: str) -> str:

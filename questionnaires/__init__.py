@@ -5,6 +5,7 @@ from questionnaires.checker import (
     check_published,
     check_questionnaire,
     load_library,
+    publish,
     published,
     read_questionnaire,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "check_published",
     "check_questionnaire",
     "load_library",
+    "publish",
     "published",
     "read_questionnaire",
 ]

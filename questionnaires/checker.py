@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from matrix import Document, Matrix, Problem, Refused, load_document, load_matrix, load_sources, parse
-from matrix.model import among, cited, entries, languages, merge, unique
+from matrix.model import among, cited, entries, ids_of, merge, unique
 from questionnaires.model import SIDE_OF, Crosswalk, Questionnaire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 HERE = Path(__file__).parent
 LIBRARY = HERE / "library"
@@ -26,6 +29,8 @@ def check_questionnaire(
     """A questionnaire, or none, and every problem in file order.
 
     Args:
+        document: what was read.
+        matrix: what its axes, levels and languages are held against; the shipped one, by default.
         taken: ids of items met in files checked before, with the place of each; this file's are added.
     """
     matrix = matrix or load_matrix()
@@ -36,7 +41,7 @@ def check_questionnaire(
         own += _items(document, matrix, {} if taken is None else taken)
         if document.data.get("kind") == "ladder":
             own += _ladder(document, matrix)
-    value, problems = parse(document, Questionnaire, languages(document) if document.data is None else matrix.languages)
+    value, problems = parse(document, Questionnaire, matrix.languages)
     merged = merge(problems, own)
     return (None if merged else value), merged
 
@@ -56,28 +61,54 @@ def load_library(folder: Path = LIBRARY) -> dict[str, Questionnaire]:
     library: dict[str, Questionnaire] = {}
     problems: list[Problem] = []
     for path in sorted(folder.glob("*.yaml")):
-        value, wrong = check_questionnaire(load_document(path, name=path.name), taken=taken)
+        document = load_document(path, name=path.name)
+        value, wrong = check_questionnaire(document, taken=taken)
         problems += wrong
         if value is not None:
+            if value.id in library:
+                problems.append(document.problem(("id",), "duplicate-id", id=value.id, where=folder.name))
             library[value.id] = value
     if problems:
         raise Refused(problems)
     return library
 
 
-def published() -> dict[str, dict[int, str]]:
+def published(kept: Path = PUBLISHED) -> dict[str, dict[int, str]]:
     """Fingerprints of the published versions: questionnaire id, version, SHA-256."""
-    kept = yaml.load(PUBLISHED.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) or {}
-    return {str(id_): dict(versions) for id_, versions in kept.items()}
+    document = load_document(kept, name=kept.name)
+    if document.problems:
+        raise Refused(document.problems)
+    return {
+        id_: {int(version): sha for version, sha in versions.items()}
+        for id_, versions in document.data.items()
+    }
 
 
-def check_published(questionnaire: Questionnaire, document: Document) -> tuple[Problem, ...]:
+def check_published(
+    questionnaire: Questionnaire, document: Document, kept: Path = PUBLISHED
+) -> tuple[Problem, ...]:
     """A problem when a published version counts something else than it did."""
-    kept = published().get(questionnaire.id, {}).get(questionnaire.version)
-    if kept is None or kept == questionnaire.fingerprint:
+    known = published(kept).get(questionnaire.id, {}).get(questionnaire.version)
+    if known in (None, questionnaire.fingerprint):
         return ()
-    values = {"id": questionnaire.id, "version": questionnaire.version}
-    return (document.problem(("version",), "published-changed", **values),)
+    place = ("version",)
+    return (document.problem(place, "published-changed", id=questionnaire.id, version=questionnaire.version),)
+
+
+def publish(folder: Path = LIBRARY, kept: Path = PUBLISHED) -> None:
+    """Keep the fingerprint of every version in the library; ``Refused`` when a published one has changed."""
+    known = published(kept)
+    problems: list[Problem] = []
+    for path in sorted(folder.glob("*.yaml")):
+        one = read_questionnaire(path, name=path.name)
+        problems += check_published(one, load_document(path, name=path.name), kept)
+        known.setdefault(one.id, {})[one.version] = one.fingerprint
+    if problems:
+        raise Refused(problems)
+    head = "".join(
+        line for line in kept.read_text(encoding="utf-8").splitlines(keepends=True) if line[:1] == "#"
+    )
+    kept.write_text(head + yaml.safe_dump(known), encoding="utf-8")
 
 
 def check_crosswalk(document: Document) -> tuple[Crosswalk | None, tuple[Problem, ...]]:
@@ -91,7 +122,9 @@ def check_crosswalk(document: Document) -> tuple[Crosswalk | None, tuple[Problem
             path = ("requirements", index)
             own += among(document, (*path, "axis"), need.get("axis"), matrix.ids("axes"), "unknown-axis")
             own += among(document, (*path, "level"), need.get("level"), matrix.ids("levels"), "unknown-level")
-            own += _each_among(document, (*path, "evidence"), need, matrix.ids("evidence_kinds"), "unknown-evidence")
+            own += _each_among(
+                document, (*path, "evidence"), need, matrix.ids("evidence_kinds"), "unknown-evidence"
+            )
             own += _each_among(document, (*path, "items"), need, items, "unknown-item")
     value, problems = parse(document, Crosswalk, matrix.languages)
     merged = merge(problems, own)
@@ -139,28 +172,34 @@ def _items(document: Document, matrix: Matrix, taken: dict[str, str]) -> Iterabl
             if id_ in taken:
                 yield document.problem((*path, "id"), "duplicate-id", id=id_, where=taken[id_])
             own.setdefault(id_, f"{document.file}:{document.line((*path, 'id'))}")
-        for key, part, code in (
-            ("axis", "axes", "unknown-axis"),
-            ("level", "levels", "unknown-level"),
-            ("condition", "conditions", "unknown-condition"),
-        ):
-            yield from among(document, (*path, key), item.get(key), matrix.ids(part), code)
-        kinds = matrix.ids("evidence_kinds")
-        yield from _each_among(document, (*path, "evidence"), item, kinds, "unknown-evidence")
-        level, condition = item.get("level"), item.get("condition")
-        if level is None and condition is None:
-            yield document.problem(path, "no-level-no-condition")
-        if level is not None and condition in LEVELLESS:
-            yield document.problem((*path, "level"), "level-on-condition", condition=condition)
-        if not item.get("sources"):
-            yield document.problem(path, "no-source")
+        yield from _counts(document, path, item, matrix)
         ask = item.get("ask")
         if isinstance(ask, dict):
-            if not any(isinstance(ask.get(side), dict) for side in SIDE_OF.values()):
+            if all(one is None for one in ask.values()):
                 yield document.problem((*path, "ask"), "asked-of-nobody")
             for side in SIDE_OF.values():
                 yield from _ask(document, (*path, "ask", side), ask.get(side), scales)
     taken.update(own)
+
+
+def _counts(
+    document: Document, path: tuple[str | int, ...], item: dict[str, Any], matrix: Matrix
+) -> Iterable[Problem]:
+    """Where an item counts: its cell or condition, and the evidence it asks for."""
+    for key, part, code in (
+        ("axis", "axes", "unknown-axis"),
+        ("level", "levels", "unknown-level"),
+        ("condition", "conditions", "unknown-condition"),
+    ):
+        yield from among(document, (*path, key), item.get(key), matrix.ids(part), code)
+    yield from _each_among(
+        document, (*path, "evidence"), item, matrix.ids("evidence_kinds"), "unknown-evidence"
+    )
+    level, condition = item.get("level"), item.get("condition")
+    if level is None and condition is None:
+        yield document.problem(path, "no-level-no-condition")
+    if level is not None and condition in LEVELLESS:
+        yield document.problem((*path, "level"), "level-on-condition", condition=condition)
 
 
 def _ask(
@@ -171,8 +210,8 @@ def _ask(
     name = one.get("scale")
     yield from among(document, (*path, "scale"), name, tuple(scales), "unknown-scale")
     anchors = one.get("anchors")
-    if isinstance(anchors, dict) and name in scales:
-        options = tuple(str(option.get("id")) for _, option in entries(scales[name]))
+    if isinstance(anchors, dict) and isinstance(name, str) and name in scales:
+        options = ids_of(scales[name])
         for option in anchors:
             place = (*path, "anchors", option)
             yield from among(document, place, option, options, "unknown-option", scale=name)
@@ -180,25 +219,17 @@ def _ask(
 
 def _ladder(document: Document, matrix: Matrix) -> Iterable[Problem]:
     """A rung that nobody can answer, or nothing can prove, would make the whole ladder false."""
-    asked: dict[str, set[str]] = {}  # axis: sides asked
-    cells: dict[tuple[str, str, str], bool] = {}  # axis, level, side: asks for evidence
+    cells: dict[tuple[str, str], list[tuple[object, bool]]] = {}  # axis, side: level, asks for evidence
     for _, item in entries(document.data.get("items")):
-        axis, level, ask = item.get("axis"), item.get("level"), item.get("ask")
-        if not isinstance(axis, str) or not isinstance(ask, dict):
-            continue
+        axis, ask = item.get("axis"), item.get("ask")
         for side in SIDE_OF.values():
-            if isinstance(ask.get(side), dict):
-                asked.setdefault(axis, set()).add(side)
-                if isinstance(level, str):
-                    key = (axis, level, side)
-                    cells[key] = cells.get(key, False) or bool(item.get("evidence"))
-    for axis in matrix.ids("axes"):
+            if isinstance(axis, str) and isinstance(ask, dict) and isinstance(ask.get(side), dict):
+                cells.setdefault((axis, side), []).append((item.get("level"), bool(item.get("evidence"))))
+    for axis, level in product(matrix.ids("axes"), matrix.ids("levels")):
         for side in SIDE_OF.values():
-            if side in asked.get(axis, ()):
-                for level in matrix.ids("levels"):
-                    if (axis, level, side) not in cells:
-                        yield document.problem(("items",), "cell-not-asked", axis=axis, level=level, asked=side)
-        if axis in asked:
-            for level in matrix.ids("levels"):
-                if not cells.get((axis, level, "institution")):
-                    yield document.problem(("items",), "cell-without-evidence", axis=axis, level=level)
+            if (axis, side) in cells and not any(rung == level for rung, _ in cells[axis, side]):
+                yield document.problem(("items",), "cell-not-asked", axis=axis, level=level, asked=side)
+        if any((axis, side) in cells for side in SIDE_OF.values()):
+            proved = [rung for rung, evidence in cells.get((axis, "institution"), ()) if evidence]
+            if level not in proved:
+                yield document.problem(("items",), "cell-without-evidence", axis=axis, level=level)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from matrix.types import Citation, Flag, Frozen, Id, Number, Share, Text_, Texts, Whole
+from matrix.types import Citation, Flag, Format, Frozen, Id, Number, Share, Text_, Texts, Whole
 
 Form = Literal["full", "express"]
 SIDE_OF = {"declared": "institution", "experienced": "patients"}
@@ -29,7 +29,7 @@ class Ask(Frozen):
 
     scale: Id
     text: Texts
-    anchors: dict[str, Texts] = {}
+    anchors: dict[str, Texts] = Field(default_factory=dict)
 
 
 class Asks(Frozen):
@@ -63,7 +63,7 @@ class Item(Frozen):
 class Questionnaire(Frozen):
     """A whole questionnaire file; items and options are addressed by id."""
 
-    schema_: Literal[1] = Field(alias="schema")
+    schema_: Format = Field(alias="schema")
     id: Id
     version: Whole = Field(ge=1)
     kind: Literal["ladder", "module"]
@@ -134,7 +134,7 @@ class Requirement(Frozen):
 class Crosswalk(Frozen):
     """The bridge to one accreditation scheme."""
 
-    schema_: Literal[1] = Field(alias="schema")
+    schema_: Format = Field(alias="schema")
     id: Id
     version: Whole = Field(ge=1)
     scheme: Text_

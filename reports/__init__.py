@@ -6,6 +6,7 @@ from reports.figures import (
     figure_view,
     headline,
     is_reading,
+    matrix_csv,
     matrix_svg,
     matrix_table_html,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "figure_view",
     "headline",
     "is_reading",
+    "matrix_csv",
     "matrix_svg",
     "matrix_table_html",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 import textwrap
 from collections.abc import Mapping
@@ -353,3 +355,57 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def matrix_csv(score: Score, matrix: Matrix | None = None, lang: str = "en") -> str:
+    """The table behind the figure: a row per axis, level and lens, unrounded, semicolons, decimal of the language.
+
+    Columns: axis, level, lens, low, high, position, position_high, retained, retained_high, gap.
+    """
+    matrix = matrix or load_matrix()
+    comma = number(0.5, lang)[1]
+
+    def cell(value: object) -> str:
+        if value is None:
+            return ""
+        text = repr(value).replace(".", comma) if isinstance(value, float) else str(value)
+        # A spreadsheet would run a text that begins like a formula.
+        return "'" + text if isinstance(value, str) and text[:1] in "=+-@\t\r" else text
+
+    out = io.StringIO()
+    rows = csv.writer(out, delimiter=";", lineterminator="\r\n")
+    rows.writerow(
+        (
+            "axis",
+            "level",
+            "lens",
+            "low",
+            "high",
+            "position",
+            "position_high",
+            "retained",
+            "retained_high",
+            "gap",
+        )
+    )
+    for axis in matrix.axes:
+        one = score["axes"][axis.id]
+        kept = one["retained"] or {}
+        for lens in matrix.lenses:
+            view = one[lens.id]
+            for level in matrix.levels:
+                share = view["cells"][level.id] if view else {}
+                values = (
+                    axis.title[lang],
+                    level.title[lang],
+                    lens.title[lang],
+                    share.get("low"),
+                    share.get("high"),
+                    view["position"] if view else None,
+                    view["high"] if view else None,
+                    kept.get("position"),
+                    kept.get("high"),
+                    one["gap"],
+                )
+                rows.writerow([cell(value) for value in values])
+    return out.getvalue()

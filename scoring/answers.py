@@ -1,186 +1,296 @@
-"""The only step over all answers: from answers, long or wide, on any engine, to role tallies."""
+"""The only step over all answers: how often each answer was given, on any dataframe engine.
+
+What comes out is small and dense: a row per assessment and role, a column per item.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import narwhals as nw
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from matrix import Matrix
 from questionnaires import Questionnaire
 
-Eager = nw.DataFrame[Any]
-Frame = nw.DataFrame[Any] | nw.LazyFrame[Any]
+Floats = npt.NDArray[np.float64]
+Places = npt.NDArray[np.int64]
+KEYS = ("assessment", "role")
+LENSES = ("declared", "experienced")
+NOT_OPTIONS = ("dk", "na")
 
 
-@dataclass(frozen=True)
-class Tally:
-    """What the answers of some assessments come down to; everything after is small.
+@dataclass(frozen=True, eq=False)
+class Voices:
+    """What each role of each assessment said, item by item.
 
-    ``roles``: assessment, lens, role, item, n (values), s (their sum), d (don't know), a (all answers).
-    ``people``: assessment, lens, respondents (distinct ids with an answer), forms (respondent and role pairs).
-    ``staff``: assessment, share of the experienced answers entered by staff; none without a channel.
+    ``assessment`` and ``role`` are places in ``ids`` and in the matrix's roles, one per row; ``n`` (values), ``s``
+    (their sum), ``d`` (don't know) and ``a`` (all answers) are arrays (row, item).
     """
 
-    roles: Eager
-    people: Eager
-    staff: Eager | None
+    ids: tuple[str, ...]
+    assessment: Places
+    role: Places
+    n: Floats
+    s: Floats
+    d: Floats
+    a: Floats
+
+    def lens(self, matrix: Matrix) -> Places:
+        """The answering lens of each row, as its place in ``LENSES``."""
+        of_role = [LENSES.index(matrix.lens_of[role]) for role in matrix.ids("roles")]
+        return np.array(of_role)[self.role]
 
 
-def tally(answers: Frame, questionnaire: Questionnaire, matrix: Matrix, form: str, *, wide: bool) -> Tally:
-    """Count the answers of one form by role and item.
+@dataclass(frozen=True, eq=False)
+class People:
+    """Who answered, by assessment and answering lens.
+
+    ``respondents`` are distinct ids with an answer, ``forms`` pairs of respondent and role; ``staff`` is the
+    share of the experienced answers entered by staff, by assessment, NaN where no answer names its channel.
+    """
+
+    respondents: Floats
+    forms: Floats
+    staff: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A native table of answers, long or wide, with what reads it."""
+
+    frame: Any
+    wide: bool
+    questionnaire: Questionnaire
+    matrix: Matrix
+
+    @classmethod
+    def of(
+        cls, native: Any, questionnaire: Questionnaire, matrix: Matrix, *, wide: bool | None = None
+    ) -> Table:
+        """A table; wide when it has no ``item`` column and nobody says otherwise."""
+        frame: Any = nw.from_native(native)
+        wide = "item" not in frame.collect_schema().names() if wide is None else wide
+        return cls(frame, wide, questionnaire, matrix)
+
+    @cached_property
+    def columns(self) -> list[str]:
+        """The names of the columns."""
+        names: list[str] = self.frame.collect_schema().names()
+        return names
+
+    @cached_property
+    def roles_of(self) -> dict[str, list[str]]:
+        """The roles of each answering lens."""
+        return {lens: [r for r, its in self.matrix.lens_of.items() if its == lens] for lens in LENSES}
+
+    def only(self, assessments: Sequence[str], *, others: bool = False) -> Table:
+        """The rows of some assessments, or of all others."""
+        mine = nw.col("assessment").is_in(list(assessments))
+        return Table(self.frame.filter(~mine if others else mine), self.wide, self.questionnaire, self.matrix)
+
+    def voices(self, form: str) -> Voices:
+        """Count the answers of one form, in one pass over the table; items outside the form do not count."""
+        asked = [item.id for item in self.questionnaire.form(form)] or [""]  # engines refuse an empty list
+        parts = [self._wide(lens, asked) for lens in LENSES] if self.wide else [self._long(asked)]
+        ids = tuple(sorted({id_ for part in parts for id_ in part[0]["assessment"].unique().to_list()}))
+        return _stacked(
+            ids, [(places(keys["assessment"], ids), self._roles(keys), *sums) for keys, sums in parts]
+        )
+
+    def _roles(self, keys: nw.DataFrame[Any]) -> Places:
+        return places(keys["role"], self.matrix.ids("roles"))
+
+    def _long(self, asked: list[str]) -> tuple[nw.DataFrame[Any], tuple[Floats, ...]]:
+        counts = gather(
+            self.frame.filter(nw.col("item").is_in(asked))
+            .group_by(*KEYS, "item", "answer")
+            .agg(nw.len().alias("k"))
+        )
+        keys = counts.select(*KEYS).unique()
+        ids = sorted(keys["assessment"].unique().to_list())
+        roles = self.matrix.ids("roles")
+
+        def row(of: nw.DataFrame[Any]) -> Places:
+            return places(of["assessment"], ids) * len(roles) + self._roles(of)
+
+        codebook = codes(self.questionnaire)
+        place = np.full(len(ids) * len(roles), -1)
+        place[row(keys)] = np.arange(len(keys))
+        item, answer = places(counts["item"], codebook.items), places(counts["answer"], codebook.answers)
+        lens = np.array([LENSES.index(self.matrix.lens_of[role]) for role in roles])[self._roles(counts)]
+        value, k = codebook.value[lens, item, answer], counts["k"].to_numpy().astype(float)
+        here = (place[row(counts)], item)
+        sums = np.zeros((4, len(keys), len(codebook.items)))
+        name = np.array(codebook.answers)[answer]
+        is_dk, is_na, is_value = name == "dk", name == "na", ~np.isnan(value)
+        for measure, weight in enumerate((is_value, np.nan_to_num(value), is_dk, is_value | is_dk | is_na)):
+            np.add.at(sums[measure], here, weight * k)
+        return keys, tuple(sums)
+
+    def _wide(self, lens: str, asked: list[str]) -> tuple[nw.DataFrame[Any], tuple[Floats, ...]]:
+        given = set(self.columns)
+        options = {
+            item: self.questionnaire.options(item, lens)
+            for item in asked
+            if item in given and self.questionnaire.options(item, lens)
+        }
+        answers = [
+            (item, answer, value)
+            for item, its in options.items()
+            for answer, value in (
+                *((o.id, o.value) for o in its),
+                *((other, np.nan) for other in NOT_OPTIONS),
+            )
+        ]
+        rows = self.frame.filter(nw.col("role").is_in(self.roles_of[lens]))
+        # A column per answer, each an elementary sum: every engine takes them all in one pass.
+        hits = [
+            (nw.col(item) == answer).cast(nw.Int64).alias(f"k{i}")
+            for i, (item, answer, _) in enumerate(answers)
+        ]
+        names = [f"k{i}" for i in range(len(answers))]
+        counts = gather(rows.select(*KEYS, *hits).group_by(*KEYS).agg(nw.col(name).sum() for name in names))
+        k = counts.select(names).to_numpy().astype(float) if names else np.zeros((len(counts), 0))
+        items = codes(self.questionnaire).items
+        place = np.array([items.index(item) for item, _, _ in answers], dtype=np.int64)
+        value = np.array([v for _, _, v in answers], dtype=float)
+        is_dk = np.array([answer == "dk" for _, answer, _ in answers])
+        measures = (~np.isnan(value), np.nan_to_num(value), is_dk, np.ones(len(answers)))
+        sums = []
+        for weight in measures:
+            to_item = np.zeros((len(answers), len(items)))
+            to_item[np.arange(len(answers)), place] = weight
+            sums.append(np.nan_to_num(k) @ to_item)
+        return counts.select(*KEYS), tuple(sums)
+
+    def people(self, form: str, ids: Sequence[str]) -> People:
+        """Count who answered a form; respondents who left everything empty have not."""
+        asked = [item.id for item in self.questionnaire.form(form)] or [""]  # engines refuse an empty list
+        declared = nw.col("role").is_in(self.roles_of["declared"])
+        lens = nw.when(declared).then(nw.lit("declared")).otherwise(nw.lit("experienced"))
+        if self.wide:
+            mine = [item for item in asked if item in self.columns]
+            rows = self.frame.filter(
+                nw.any_horizontal(*(~nw.col(i).is_null() for i in mine), ignore_nulls=True)
+            )
+        else:
+            rows = self.frame.filter(nw.col("item").is_in(asked))
+        rows = rows.with_columns(lens=lens)
+        shape = (len(ids), len(LENSES))
+        respondents, forms, staff = np.zeros(shape), np.zeros(shape), np.full(len(ids), np.nan)
+        distinct = nw.col("respondent").n_unique().alias("k")
+        for into, keys in ((respondents, ("assessment", "lens")), (forms, ("assessment", "lens", "role"))):
+            counted = gather(rows.group_by(*keys).agg(distinct))
+            at = (places(counted["assessment"], ids), places(counted["lens"], LENSES))
+            np.add.at(into, at, counted["k"].to_numpy())
+        if "channel" in self.columns:
+            channel = nw.col("channel")
+            shares = gather(
+                rows.filter(nw.col("lens") == "experienced", ~channel.is_null(), channel != "")
+                .with_columns(by_staff=(channel == "staff_entered").cast(nw.Float64))
+                .group_by("assessment")
+                .agg(nw.col("by_staff").mean())
+            )
+            staff[places(shares["assessment"], ids)] = shares["by_staff"].to_numpy()
+        return People(respondents, forms, staff)
+
+
+def lens_means(voices: Voices, rows: Places, count: int, matrix: Matrix) -> tuple[Floats, ...]:
+    """Per assessment, answering lens and item: x (NaN when no role speaks), answers but na, all answers.
+
+    A role speaks on an item when it gives a value and a third of those who answered know; five voices weigh a
+    full role, fewer their share.
 
     Args:
-        answers: the table of formats ``answers`` or ``answers, wide``; a lazy frame stays lazy until here.
-        form: ``full`` or ``express``; answers to items outside it do not count.
+        voices: what the roles said.
+        rows: the assessment of each row of ``voices``, as a place among ``count``.
+        count: how many assessments there are.
+        matrix: roles and thresholds.
     """
-    return (_wide if wide else _long)(answers, questionnaire, matrix, form)
+    full = matrix.thresholds.role_full
+    n, alive = voices.n, voices.n + voices.d
+    with np.errstate(invalid="ignore", divide="ignore"):
+        u = np.where((n > 0) & (3 * n >= alive), np.minimum(n, full) / full, 0.0)
+        um = np.where(u > 0, u * voices.s / n, 0.0)
+    group = rows * len(LENSES) + voices.lens(matrix)
+    total = [np.zeros((count * len(LENSES), n.shape[1])) for _ in range(4)]
+    order = np.argsort(group, kind="stable")
+    if order.size:
+        first = np.flatnonzero(np.diff(group[order], prepend=-1))
+        for into, part in zip(total, (um, u, alive, voices.a), strict=True):
+            into[group[order][first]] = np.add.reduceat(part[order], first, axis=0)
+    with np.errstate(invalid="ignore"):
+        x = np.where(total[1] > 0, total[0] / total[1], np.nan)
+    shape = (count, len(LENSES), n.shape[1])
+    return x.reshape(shape), total[2].reshape(shape), total[3].reshape(shape)
 
 
-def small_backend(frame: Frame) -> nw.Implementation:
-    """Where small frames that go with this one are made: its own engine when that one is eager."""
-    implementation = frame.implementation
-    return implementation if implementation.is_polars() or implementation.is_pandas() else nw.Implementation.PYARROW
-
-
-def beside(frame: Frame, small: Eager) -> Any:
-    """A small eager frame, brought to where a larger one lives so that the two can be joined."""
-    if isinstance(frame, nw.DataFrame):
-        return small
-    if frame.implementation.is_polars():
-        return small.lazy()
-    if frame.implementation.is_pyspark():
-        session = frame.to_native().sparkSession
-        return nw.from_native(session.createDataFrame(small.to_pandas()))
-    return small.lazy(backend=frame.implementation)
-
-
-def gather(frame: Any) -> Eager:
+def gather(frame: Any) -> nw.DataFrame[Any]:
     """An eager frame: what was lazy is computed, on Polars in Polars, elsewhere into Arrow."""
     if isinstance(frame, nw.DataFrame):
         return frame
-    eager: Eager = frame.collect(backend="polars" if frame.implementation.is_polars() else "pyarrow")
+    eager: nw.DataFrame[Any] = frame.collect(
+        backend="polars" if frame.implementation.is_polars() else "pyarrow"
+    )
     return eager
 
 
+def places(series: nw.Series[Any], ids: Sequence[str]) -> Places:
+    """The place of each text of a column among ids, -1 for none."""
+    column = pa.chunked_array(series.to_arrow())
+    found = pc.index_in(column.cast(pa.string()), value_set=pa.array(list(ids), pa.string()))
+    where: Places = found.fill_null(-1).to_numpy().astype(np.int64)
+    return where
+
+
+@dataclass(frozen=True, eq=False)
+class Codebook:
+    """Every answer that can be given: ``value`` (lens, item, answer) is NaN where an answer carries none."""
+
+    items: tuple[str, ...]
+    answers: tuple[str, ...]
+    value: Floats
+
+
 @lru_cache(maxsize=16)
-def codes(questionnaire: Questionnaire, matrix: Matrix, form: str, backend: nw.Implementation) -> Eager:
-    """Every answer a form accepts: role, item, answer -> lens, value (none for na and dk), dk (1 or 0)."""
-    columns: dict[str, list[Any]] = {c: [] for c in ("role", "item", "answer", "lens", "value", "dk")}
-    for role, lens in matrix.lens_of.items():
-        for item in questionnaire.form(form):
-            options = questionnaire.options(item.id, lens)
-            offered = [(o.id, o.value, 0.0) for o in options] + [("na", None, 0.0), ("dk", None, 1.0)]
-            for answer, value, dk in offered if options else ():
-                for name, cell in zip(columns, (role, item.id, answer, lens, value, dk), strict=True):
-                    columns[name].append(cell)
-    types = dict.fromkeys(columns, nw.String()) | {"value": nw.Float64(), "dk": nw.Float64()}
-    return nw.from_dict(columns, schema=nw.Schema(types), backend=backend)
+def codes(questionnaire: Questionnaire) -> Codebook:
+    """The codebook of a questionnaire."""
+    items = tuple(item.id for item in questionnaire.items)
+    options = dict.fromkeys(option.id for scale in questionnaire.scales.values() for option in scale)
+    answers = (*NOT_OPTIONS, *options)
+    value = np.full((len(LENSES), len(items), len(answers)), np.nan)
+    for lens, name in enumerate(LENSES):
+        for place, item in enumerate(items):
+            for option in questionnaire.options(item, name):
+                value[lens, place, answers.index(option.id)] = option.value
+    return Codebook(items, answers, value)
 
 
-def _long(answers: Frame, questionnaire: Questionnaire, matrix: Matrix, form: str) -> Tally:
-    known = beside(answers, codes(questionnaire, matrix, form, small_backend(answers)))
-    names = answers.collect_schema().names()
-    kept = ["assessment", "respondent", "role", "item", "answer", *(["channel"] if "channel" in names else [])]
-    rows: Any = answers.select(kept).join(known, on=["role", "item", "answer"], how="inner")
-    roles = rows.group_by("assessment", "lens", "role", "item").agg(
-        nw.col("value").count().alias("n"),
-        nw.col("value").sum().alias("s"),
-        nw.col("dk").sum().alias("d"),
-        nw.len().alias("a"),
-    )
-    by_role = rows.group_by("assessment", "lens", "role").agg(nw.col("respondent").n_unique().alias("forms"))
-    by_lens = rows.group_by("assessment", "lens").agg(nw.col("respondent").n_unique().alias("respondents"))
-    staff = None
-    if "channel" in names:
-        channel = nw.col("channel")
-        staff = gather(
-            rows.filter(nw.col("lens") == "experienced", ~channel.is_null(), channel != "")
-            .with_columns(by_staff=(channel == "staff_entered").cast(nw.Float64))
-            .group_by("assessment")
-            .agg(nw.col("by_staff").mean().alias("staff"))
+def joined(parts: Iterable[Voices]) -> Voices:
+    """The voices of several tables, put together."""
+    kept = list(parts)
+    ids = tuple(sorted({id_ for part in kept for id_ in part.ids}))
+    place = {id_: where for where, id_ in enumerate(ids)}
+    rows = [
+        (
+            np.array([place[id_] for id_ in one.ids], dtype=np.int64)[one.assessment],
+            one.role,
+            one.n,
+            one.s,
+            one.d,
+            one.a,
         )
-    return Tally(_as_floats(gather(roles)), _people(gather(by_role), gather(by_lens)), staff)
-
-
-def _wide(answers: Frame, questionnaire: Questionnaire, matrix: Matrix, form: str) -> Tally:
-    names = set(answers.collect_schema().names())
-    parts: list[Tally] = []
-    for lens in ("declared", "experienced"):
-        roles = [role for role, its in matrix.lens_of.items() if its == lens]
-        items = [i.id for i in questionnaire.form(form) if i.id in names and questionnaire.options(i.id, lens)]
-        if items:
-            parts.append(_wide_lens(answers.filter(nw.col("role").is_in(roles)), questionnaire, lens, items))
-    return Tally(
-        nw.concat([part.roles for part in parts]), nw.concat([part.people for part in parts]), None
-    )
-
-
-def _wide_lens(rows: Any, questionnaire: Questionnaire, lens: str, items: list[str]) -> Tally:
-    keys = ["assessment", "role"]
-    coded = rows.select(
-        *keys,
-        "respondent",
-        *(_code(questionnaire, lens, item).alias(f"c{index}") for index, item in enumerate(items)),
-    )
-    # One elementary sum a measure: every engine takes these in one pass over the table.
-    sums = gather(
-        coded.select(*keys, *(e for i in range(len(items)) for e in _measures(nw.col(f"c{i}"), i)))
-        .group_by(*keys)
-        .agg(nw.col(f"{m}{i}").sum() for i in range(len(items)) for m in "nsda")
-    )
-    melted = []
-    for measure in "nsda":
-        on = [f"{measure}{i}" for i in range(len(items))]
-        melted.append(sums.unpivot(on, index=keys, variable_name="item", value_name=measure))
-    number = {f"n{i}": item for i, item in enumerate(items)}
-    roles = (
-        nw.concat([melted[0], *(m.select(measure) for m, measure in zip(melted[1:], "sda", strict=True))], how="horizontal")
-        .filter(nw.col("a") > 0)
-        .with_columns(
-            item=nw.col("item").replace_strict(list(number), list(number.values()), return_dtype=nw.String),
-            lens=nw.lit(lens),
-        )
-        .select("assessment", "lens", "role", "item", "n", "s", "d", "a")
-    )
-    # Whoever left every question empty has not answered.
-    present = coded.filter(nw.any_horizontal(*(nw.col(f"c{i}") > -4 for i in range(len(items))), ignore_nulls=True))
-    by_role = present.group_by(*keys).agg(nw.col("respondent").n_unique().alias("forms"))
-    by_lens = present.group_by("assessment").agg(nw.col("respondent").n_unique().alias("respondents"))
-    lit = nw.lit(lens).alias("lens")
-    people = _people(gather(by_role).with_columns(lit), gather(by_lens).with_columns(lit))
-    return Tally(_as_floats(roles), people, None)
-
-
-def _code(questionnaire: Questionnaire, lens: str, item: str) -> nw.Expr:
-    """An answer as a number: its value, -1 for dk, -2 for na, none when not answered."""
-    column = nw.col(item)
-    chain: Any = nw.when(column == "dk").then(nw.lit(-1.0)).otherwise(nw.lit(None, dtype=nw.Float64))
-    chain = nw.when(column == "na").then(nw.lit(-2.0)).otherwise(chain)
-    for option in questionnaire.options(item, lens):
-        chain = nw.when(column == option.id).then(nw.lit(option.value)).otherwise(chain)
-    expression: nw.Expr = chain
-    return expression
-
-
-def _measures(code: nw.Expr, index: int) -> list[nw.Expr]:
-    given = code >= 0
-    return [
-        given.cast(nw.Float64).alias(f"n{index}"),
-        code.clip(lower_bound=0.0).alias(f"s{index}"),
-        (code == -1.0).cast(nw.Float64).alias(f"d{index}"),
-        (code > -4.0).cast(nw.Float64).alias(f"a{index}"),
+        for one in kept
     ]
+    return _stacked(ids, rows)
 
 
-def _as_floats(roles: Eager) -> Eager:
-    return roles.with_columns(nw.col("n", "s", "d", "a").cast(nw.Float64))
-
-
-def _people(by_role: Eager, by_lens: Eager) -> Eager:
-    forms = by_role.group_by("assessment", "lens").agg(nw.col("forms").sum())
-    return by_lens.join(forms, on=["assessment", "lens"], how="inner").select(
-        "assessment", "lens", "respondents", "forms"
-    )
+def _stacked(ids: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Voices:
+    return Voices(ids, *(np.concatenate([row[field] for row in rows]) for field in range(6)))

@@ -1,7 +1,7 @@
-"""The ladder: from role tallies to cells, positions, ceilings and the retained position.
+"""The ladder: from lens means to cells, positions, ceilings and the retained position.
 
-Everything here is small: a row per assessment, lens and item at most. Columns are arithmetic on whole frames,
-so that one assessment and a country take the same path.
+All of it is small, so it is dense arrays: assessment first, then lens (declared, experienced, documented), then
+item, or axis and level. NaN is "no value". One assessment and a country take the same path.
 """
 
 from __future__ import annotations
@@ -11,16 +11,21 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import narwhals as nw
+import numpy as np
+import numpy.typing as npt
 
 from matrix import Matrix
 from questionnaires import Questionnaire
-from scoring.answers import Eager
 
 EPS = 1e-9
 """Every comparison with a threshold allows for the rounding of binary fractions."""
 ANSWERING = ("declared", "experienced")
-col = nw.col
+LENSES = (*ANSWERING, "documented")
+FORMS = ("full", "express")
+DECLARED, EXPERIENCED, DOCUMENTED = range(3)
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -32,190 +37,195 @@ class Ceiling:
     cap: int
 
 
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A questionnaire as arrays over its items; ``level`` 0 is none, ``condition`` -1 is none.
+
+    ``put`` (form, lens, item) tells what is put to whom; ``cell`` (item, axis x level) and ``place``
+    (item, axis) mark where an item counts.
+    """
+
+    items: tuple[str, ...]
+    axes: tuple[str, ...]
+    conditions: tuple[str, ...]
+    axis: npt.NDArray[np.int64]
+    level: npt.NDArray[np.int64]
+    condition: npt.NDArray[np.int64]
+    weight: Floats
+    core: Flags
+    proof: Flags
+    put: Flags
+    cell: Floats
+    place: Floats
+
+
 @lru_cache(maxsize=16)
-def put(questionnaire: Questionnaire, matrix: Matrix, backend: nw.Implementation) -> Eager:
-    """What is put to whom: form, lens, item, axis, level (0: none), w, loose (1: not core), condition, proof (1: asks evidence)."""
-    rows = [
-        {
-            "form": form,
-            "lens": lens,
-            "item": item.id,
-            "axis": item.axis,
-            "level": matrix.number_of[item.level] if item.level else 0,
-            "w": float(item.weight),
-            "loose": 0.0 if item.core else 1.0,
-            "condition": item.condition or "",
-            "proof": 1.0 if item.evidence and lens == "declared" else 0.0,
-        }
-        for form in ("full", "express")
-        for item in questionnaire.form(form)
-        for lens in ANSWERING
-        if item.asked_of(lens)
-    ]
-    return frame(rows, PUT, backend)
-
-
-PUT = {
-    "form": nw.String(),
-    "lens": nw.String(),
-    "item": nw.String(),
-    "axis": nw.String(),
-    "level": nw.Int64(),
-    "w": nw.Float64(),
-    "loose": nw.Float64(),
-    "condition": nw.String(),
-    "proof": nw.Float64(),
-}
-
-
-def frame(rows: Sequence[dict[str, Any]], types: dict[str, Any], backend: nw.Implementation) -> Eager:
-    """A small frame with its column types said, so that an empty one is no different."""
-    columns = {name: [row[name] for row in rows] for name in types}
-    return nw.from_dict(columns, schema=nw.Schema(types), backend=backend)
-
-
-def lens_means(roles: Eager, matrix: Matrix) -> Eager:
-    """Per assessment, lens and item: x (weighted mean of the roles that speak, null when none) and alive (answers but na)."""
-    full = matrix.thresholds.role_full
-    speaks = (col("n") > 0) & (3 * col("n") >= col("n") + col("d"))
-    return (
-        roles.with_columns(u=nw.min_horizontal(col("n"), nw.lit(float(full))) / full * speaks.cast(nw.Float64))
-        .with_columns(um=col("u") * col("s") / nw.max_horizontal(col("n"), nw.lit(1.0)), alive=col("n") + col("d"))
-        .group_by("assessment", "lens", "item")
-        .agg(col("um").sum(), col("u").sum(), col("alive").sum())
-        .with_columns(x=nw.when(col("u") > 0).then(col("um") / col("u")))
-        .select("assessment", "lens", "item", "x", "alive")
+def plan(questionnaire: Questionnaire, matrix: Matrix) -> Plan:
+    """The arrays of a questionnaire."""
+    items = questionnaire.items
+    axes, conditions = matrix.ids("axes"), matrix.ids("conditions")
+    axis = np.array([axes.index(i.axis) for i in items])
+    level = np.array([matrix.number_of[i.level] if i.level else 0 for i in items])
+    cell = np.zeros((len(items), len(axes) * len(matrix.levels)))
+    for row in np.flatnonzero(level):
+        cell[row, axis[row] * len(matrix.levels) + level[row] - 1] = 1
+    return Plan(
+        items=tuple(i.id for i in items),
+        axes=axes,
+        conditions=conditions,
+        axis=axis,
+        level=level,
+        condition=np.array([conditions.index(i.condition) if i.condition else -1 for i in items]),
+        weight=np.array([i.weight for i in items], dtype=float),
+        core=np.array([i.core for i in items]),
+        proof=np.array([bool(i.evidence) and i.ask.institution is not None for i in items]),
+        put=np.array(
+            [
+                [
+                    [i.asked_of(lens) is not None and (form == "full" or i.express) for i in items]
+                    for lens in ANSWERING
+                ]
+                for form in FORMS
+            ]
+        ),
+        cell=cell,
+        place=np.eye(len(axes))[axis],
     )
 
 
-def asked_items(heads: Eager, puts: Eager, means: Eager, support: Eager | None, matrix: Matrix) -> Eager:
-    """A row per assessment, lens and asked item, with x; the documented lens stands on the declared one.
+@dataclass(frozen=True, eq=False)
+class Means:
+    """What is known of each asked item: ``x`` (assessment, lens, item; NaN unknown) and ``asked`` beside it."""
+
+    x: Floats
+    asked: Flags
+
+    @property
+    def known(self) -> Flags:
+        """Asked and with a value."""
+        return self.asked & ~np.isnan(self.x)
+
+    def sums(self, of: Plan, where: Floats, lenses: slice = slice(None)) -> tuple[Floats, Floats, Floats]:
+        """Sums over the items that ``where`` (item, place) marks: asked weight, known weight, weighted values."""
+        known, asked = self.known[:, lenses], self.asked[:, lenses]
+        x = np.where(known, self.x[:, lenses], 0.0)
+        return (asked * of.weight) @ where, (known * of.weight) @ where, (x * of.weight) @ where
+
+
+def with_documented(x: Floats, asked: Flags, support: Floats, of: Plan) -> Means:
+    """Adds the documented lens: what was declared, as far as evidence supports it.
 
     Args:
-        heads: assessment, form.
-        support: assessment, item, cap (1 institution-wide, the single-unit threshold, absent: unsupported).
+        x, asked: assessment, answering lens, item.
+        support: assessment, item: 1 for institution-wide evidence, the single-unit share, or 0.
     """
-    grid = (
-        heads.select("assessment", "form")
-        .join(puts, on="form", how="inner")
-        .join(means, on=["assessment", "lens", "item"], how="left")
-        .filter(col("alive").fill_null(1.0) > 0)  # every answer was na: not asked here
-        .select("assessment", "lens", "item", "axis", "level", "w", "loose", "condition", "proof", "x")
-    )
-    proof = grid.filter(col("proof") > 0)
-    if support is None:
-        proof = proof.with_columns(x=col("x") * 0.0)
-    else:
-        proof = (
-            proof.join(support, on=["assessment", "item"], how="left")
-            # null stays null: what nobody declared cannot be documented, nor be found undocumented
-            .with_columns(x=nw.when(~col("x").is_null()).then(nw.min_horizontal(col("x"), col("cap").fill_null(0.0))))
-            .drop("cap")
-        )
-    proof = proof.with_columns(lens=nw.lit("documented"), condition=nw.lit(""))
-    return nw.concat([grid, proof.select(grid.columns)]).with_columns(
-        wx=col("w") * col("x").fill_null(0.0), wk=col("w") * (~col("x").is_null()).cast(nw.Float64)
+    documented = np.minimum(x[:, DECLARED], support)
+    return Means(
+        np.concatenate([x, documented[:, None]], axis=1),
+        np.concatenate([asked, (asked[:, DECLARED] & of.proof)[:, None]], axis=1),
     )
 
 
-def cells(heads: Eager, items: Eager, matrix: Matrix) -> Eager:
-    """Per assessment, lens, axis and level: low and high progress, value (null: none), known (share of asked weight).
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Progress of each cell (assessment, lens, axis, level): bounds, value (NaN none), known share, known weight."""
 
-    All cells of the matrix are there; where nothing is asked progress is unknown, 0 to 1.
+    low: Floats
+    high: Floats
+    value: Floats
+    known: Floats
+    weight: Floats
+
+
+def cells(means: Means, of: Plan, matrix: Matrix) -> Cells:
+    """Progress per cell: ``min(1, c / tau, k / kappa)``, c the weighted mean and k the lowest core item.
+
+    A cell that asks nothing is unknown, 0 to 1; a documented bound is never above the declared one.
     """
-    tau = matrix.thresholds.tau
-    ladder = (
-        items.filter(col("level") > 0)
-        .with_columns(kl=col("x").fill_null(0.0) + 9 * col("loose"), kh=col("x").fill_null(1.0) + 9 * col("loose"))
-        .group_by("assessment", "lens", "axis", "level")
-        .agg(col("w").sum(), col("wx").sum(), col("wk").sum(), col("kl").min(), col("kh").min())
-    )
-    full = (
-        heads.select("assessment")
-        .join(_skeleton(matrix, small(items)), how="cross")
-        .join(ladder, on=["assessment", "lens", "axis", "level"], how="left")
-        .with_columns(
-            low=nw.min_horizontal(nw.lit(1.0), col("wx") / col("w") / tau, col("kl") / col("kappa")),
-            high=nw.min_horizontal(
-                nw.lit(1.0), (col("wx") + col("w") - col("wk")) / col("w") / tau, col("kh") / col("kappa")
-            ),
-            value=nw.when(col("wk") > 0).then(col("wx") / col("wk")),
-            known=col("wk") / col("w"),
-            wk=col("wk").fill_null(0.0),
-        )
-        # min_horizontal skips nulls, so a cell that asks nothing is told apart by its missing weight
-        .with_columns(
-            low=nw.when(~col("w").is_null()).then(col("low")).otherwise(nw.lit(0.0)),
-            high=nw.when(~col("w").is_null()).then(col("high")).otherwise(nw.lit(1.0)),
-        )
-        .select("assessment", "lens", "axis", "level", "value", "known", "low", "high", "wk")
-    )
-    declared = full.filter(col("lens") == "declared").select(
-        "assessment", "axis", "level", dl=col("low"), dh=col("high")
-    )
-    proved = (
-        full.filter(col("lens") == "documented")
-        .join(declared, on=["assessment", "axis", "level"], how="inner")
-        .with_columns(low=nw.min_horizontal("low", "dl"), high=nw.min_horizontal("high", "dh"))
-        .select(full.columns)
-    )
-    return nw.concat([full.filter(col("lens") != "documented"), proved])
+    at = matrix.thresholds
+    shape = (*means.x.shape[:2], len(of.axes), len(matrix.levels))
+    asked, known, total = (s.reshape(shape) for s in means.sums(of, of.cell))
+    low_core, high_core = np.full(shape, np.inf), np.full(shape, np.inf)
+    for axis in range(len(of.axes)):
+        for level in range(len(matrix.levels)):
+            core = np.flatnonzero(of.core & (of.axis == axis) & (of.level == level + 1))
+            if core.size:
+                x, is_asked = means.x[:, :, core], means.asked[:, :, core]
+                low_core[:, :, axis, level] = np.where(is_asked, np.nan_to_num(x, nan=0.0), np.inf).min(-1)
+                high_core[:, :, axis, level] = np.where(is_asked, np.nan_to_num(x, nan=1.0), np.inf).min(-1)
+    kappa = np.array(at.kappa)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        value, share = np.where(known > 0, total / known, np.nan), np.where(asked > 0, known / asked, np.nan)
+        low = np.minimum(np.minimum(1, total / asked / at.tau), low_core / kappa)
+        high = np.minimum(np.minimum(1, (total + asked - known) / asked / at.tau), high_core / kappa)
+    low, high = np.where(asked > 0, low, 0.0), np.where(asked > 0, high, 1.0)
+    for bound in (low, high):
+        bound[:, DOCUMENTED] = np.minimum(bound[:, DOCUMENTED], bound[:, DECLARED])
+    return Cells(low, high, value, share, known)
 
 
-def positions(cells: Eager) -> Eager:
-    """Per assessment, lens and axis: position, high, known (weight answered), top (1: a cell of level 3 or 4 is attained).
+def positions(of: Cells) -> tuple[Floats, Floats]:
+    """Position and high (assessment, lens, axis), NaN for a lens without one value on the axis's cells.
 
-    A position is the levels below the first cell not attained plus that cell's progress; that is the smallest
-    ``level - 1 + progress`` over the cells not attained, and 4 when there is none.
+    A position counts the cells below the first one not attained, plus that cell's progress: the smallest
+    ``level - 1 + progress`` over the cells not attained, and 4 when all are. What is documented stands on what
+    is declared, so it has a position where declared has one.
     """
-    low, high = (col(b) >= 1 - EPS for b in ("low", "high"))
-    rungs = col("level") - 1
-    return (
-        cells.with_columns(
-            position=nw.min_horizontal(rungs + col("low") + 4 * low.cast(nw.Float64), nw.lit(4.0)),
-            high=nw.min_horizontal(rungs + col("high") + 4 * high.cast(nw.Float64), nw.lit(4.0)),
-            top=(low & (col("level") >= 3)).cast(nw.Float64),  # noqa: PLR2004  # collaboration and above
-        )
-        .group_by("assessment", "lens", "axis")
-        .agg(col("position").min(), col("high").min(), col("wk").sum(), col("top").max())
+    top = float(of.low.shape[-1])
+    rungs = np.arange(top)
+    known = of.weight.sum(-1) > 0
+    known[:, DOCUMENTED] = known[:, DECLARED]
+    low, high = (
+        np.where(known, np.where(bound >= 1 - EPS, top, rungs + bound).min(-1), np.nan)
+        for bound in (of.low, of.high)
     )
+    return low, high
 
 
-def ceilings_that_hold(items: Eager, answering: Eager, ceilings: Sequence[Ceiling], matrix: Matrix) -> Eager:
-    """Per assessment, axis and ceiling: cap, low and high of the lowest lens, where the low one falls short.
+@dataclass(frozen=True, eq=False)
+class Retained:
+    """What both sides see (assessment, axis), before and after the ceilings; NaN unless both have a position.
 
-    Args:
-        answering: assessment, lens, axis of the lenses that have a position.
+    ``holds`` (ceiling, assessment, axis) marks the ceilings that cap the position.
     """
-    backend = small(items)
-    rows = [{"ceiling": one.id, "condition": one.condition, "cap": one.cap} for one in ceilings]
-    table = frame(rows, {"ceiling": nw.String(), "condition": nw.String(), "cap": nw.Int64()}, backend)
-    return (
-        items.filter(col("condition") != "")
-        .join(table, on="condition", how="inner")
-        .filter(col("level") <= col("cap") + 1)
-        .group_by("assessment", "lens", "axis", "ceiling", "cap")
-        .agg(col("w").sum(), col("wx").sum(), col("wk").sum())
-        .join(answering, on=["assessment", "lens", "axis"], how="inner")
-        .with_columns(low=col("wx") / col("w"), high=(col("wx") + col("w") - col("wk")) / col("w"))
-        .group_by("assessment", "axis", "ceiling", "cap")
-        .agg(col("low").min(), col("high").min())
-        .filter(col("low") < matrix.thresholds.condition - EPS)
-    )
+
+    position: Floats
+    high: Floats
+    before: Floats
+    holds: Flags
 
 
-def small(frame: Eager) -> nw.Implementation:
-    """The engine of an eager frame, for the small tables that go with it."""
-    return frame.implementation
+def retained(
+    low: Floats, high: Floats, means: Means, of: Plan, ceilings: Sequence[Ceiling], matrix: Matrix
+) -> Retained:
+    """The lower of declared and experienced, each bound capped by the lowest ceiling that holds for it.
+
+    A ceiling holds while the weighted mean of its condition's asked items, at or below the level above its cap,
+    is short in the lowest lens that has a position; an unknown item counts 0 for the low bound, 1 for the high.
+    """
+    short = matrix.thresholds.condition - EPS
+    sides = slice(0, DOCUMENTED)
+    before = low[:, sides].min(1)  # NaN when either side is missing
+    caps = [before.copy(), high[:, sides].min(1)]
+    holds = np.zeros((len(ceilings), *before.shape), dtype=bool)
+    for number, ceiling in enumerate(ceilings):
+        counts = (of.condition == of.conditions.index(ceiling.condition)) & (of.level <= ceiling.cap + 1)
+        asked, known, total = means.sums(of, of.place * counts[:, None], sides)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            bounds = (total / asked, (total + asked - known) / asked)
+        for which, bound in enumerate(bounds):
+            lowest = np.fmin.reduce(np.where(np.isnan(low[:, sides]), np.nan, bound), axis=1)
+            held = lowest < short  # NaN, nothing asked, holds nothing
+            caps[which] = np.where(held, np.minimum(caps[which], ceiling.cap), caps[which])
+            if which == 0:
+                holds[number] = held
+    return Retained(caps[0], caps[1], before, holds)
 
 
-@lru_cache(maxsize=8)
-def _skeleton(matrix: Matrix, backend: nw.Implementation) -> Eager:
-    rows = [
-        {"lens": lens, "axis": axis, "level": level.number, "kappa": matrix.thresholds.kappa[level.number - 1]}
-        for lens in (*ANSWERING, "documented")
-        for axis in matrix.ids("axes")
-        for level in matrix.levels
-    ]
-    types = {"lens": nw.String(), "axis": nw.String(), "level": nw.Int64(), "kappa": nw.Float64()}
-    return frame(rows, types, backend)
+def gap(means: Means, of: Plan, matrix: Matrix) -> Floats:
+    """Declared minus experienced on the same items with a level (assessment, axis), NaN below the least number."""
+    both = means.known[:, DECLARED] & means.known[:, EXPERIENCED] & (of.level > 0)
+    difference = np.where(both, means.x[:, DECLARED] - means.x[:, EXPERIENCED], 0.0)
+    with np.errstate(invalid="ignore"):
+        mean: Any = (difference * of.weight) @ of.place / ((both * of.weight) @ of.place)
+    return np.where(both @ of.place >= matrix.thresholds.gap_items, mean, np.nan)

@@ -7,22 +7,33 @@ three values are numbers (0 false, 1/2 unknown, 1 true), so that "all" is a mini
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
-import narwhals as nw
+import numpy as np
+import numpy.typing as npt
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from matrix import Document, Matrix, Problem, Refused, load_document, load_matrix, load_sources, nearest, parse
+from matrix import (
+    Document,
+    Matrix,
+    Problem,
+    Refused,
+    load_document,
+    load_matrix,
+    load_sources,
+    nearest,
+    parse,
+)
 from matrix.model import cited, merge
 from matrix.types import Citation, Flag, Frozen, Id, Number, Texts, Whole
 from questionnaires import load_library
-from scoring.ladder import EPS, Ceiling, frame
+from scoring.ladder import EPS, Ceiling
 
 RULEBOOK = Path(__file__).with_name("rulebook")
 STATES = ("none", "sound", "unproven", "emerging", "watch", "high", "critical")
@@ -30,6 +41,8 @@ STATES = ("none", "sound", "unproven", "emerging", "watch", "high", "critical")
 SIDES = ("declared", "experienced")
 NUMBERS = ("at_least", "at_most", "below", "above")
 OPERATORS = (*NUMBERS, "is", "known")
+FLAGS = ("applicable", "exposure", "unilateral")
+"""Facts of an axis that are true or false."""
 CLAUSE_LIMIT = 64
 """A rule that needs more ways to hold is several rules."""
 
@@ -111,11 +124,6 @@ class Term:
     high: float
     outside: bool = False
 
-    @property
-    def on_known(self) -> bool:
-        """Whether it asks if the fact is known, which is never unknown itself."""
-        return self.operator == "known"
-
     def flipped(self) -> Term:
         """The term that holds exactly when this one does not."""
         other = {"at_least": "below", "below": "at_least", "at_most": "above", "above": "at_most"}
@@ -150,7 +158,9 @@ def clauses(condition: Any, *, holds: bool = True) -> tuple[tuple[Term, ...], ..
     if isinstance(condition, Not):
         return clauses(condition.not_, holds=not holds)
     together = isinstance(condition, All) == holds
-    parts = [clauses(one, holds=holds) for one in (condition.all if isinstance(condition, All) else condition.any)]
+    parts = [
+        clauses(one, holds=holds) for one in (condition.all if isinstance(condition, All) else condition.any)
+    ]
     if not together:
         return tuple(dict.fromkeys(clause for part in parts for clause in part))
     joined = (tuple(dict.fromkeys(t for clause in one for t in clause)) for one in product(*parts))
@@ -170,7 +180,9 @@ class Rulebook:
     def ceilings(self) -> tuple[Ceiling, ...]:
         """The ceilings as the ladder applies them."""
         return tuple(
-            Ceiling(rule.id, rule.cap.condition, rule.cap.cap) for rule in self.rules.values() if rule.cap is not None
+            Ceiling(rule.id, rule.cap.condition, rule.cap.cap)
+            for rule in self.rules.values()
+            if rule.cap is not None
         )
 
     def __getitem__(self, id_: str) -> Rule:
@@ -201,20 +213,33 @@ def known_facts(matrix: Matrix, items: Iterable[str]) -> dict[str, str]:
     facts: dict[str, str] = {}
     conditions = matrix.ids("conditions")
     for axis in matrix.ids("axes"):
-        numbers = ["declared", "experienced", "documented", "retained", "undocumented", "gap", "index", *conditions]
+        numbers = [
+            "declared",
+            "experienced",
+            "documented",
+            "retained",
+            "undocumented",
+            "gap",
+            "index",
+            *conditions,
+        ]
         numbers += [f"{c}.{side}" for c in conditions for side in SIDES]
         numbers += [f"cell.{level}.{side}" for level in matrix.ids("levels") for side in SIDES]
         facts |= {f"{axis}.{name}": "number" for name in numbers}
-        facts |= {f"{axis}.{name}": "flag" for name in ("applicable", "exposure", "unilateral")}
+        facts |= {f"{axis}.{name}": "flag" for name in FLAGS}
         facts[f"{axis}.state"] = "state"
-    facts |= {f"item.{item}.{lens}": "number" for item in items for lens in (*SIDES, "documented", "combined")}
+    facts |= {
+        f"item.{item}.{lens}": "number" for item in items for lens in (*SIDES, "documented", "combined")
+    }
     facts |= {f"overall.{condition}": "number" for condition in conditions}
     single = [f"{kind}.{side}" for kind in ("respondents", "completeness") for side in SIDES]
     single += ["channel.staff_entered", "evidence.coverage", "programme.months"]
     return facts | dict.fromkeys(single, "number")
 
 
-def check_rule(document: Document, items: Iterable[str] | None = None) -> tuple[Rule | None, tuple[Problem, ...]]:
+def check_rule(
+    document: Document, items: Iterable[str] | None = None
+) -> tuple[Rule | None, tuple[Problem, ...]]:
     """A rule, or none, and every problem in file order.
 
     Args:
@@ -230,11 +255,15 @@ def check_rule(document: Document, items: Iterable[str] | None = None) -> tuple[
         facts = known_facts(matrix, items)
         if data.get("each") == "axis":
             first = matrix.ids("axes")[0]
-            facts |= {f"axis.{f.removeprefix(first + '.')}": k for f, k in facts.items() if f.startswith(first + ".")}
+            facts |= {
+                f"axis.{f.removeprefix(first + '.')}": k
+                for f, k in facts.items()
+                if f.startswith(first + ".")
+            }
         own += _conditions(document, data.get("when"), ("when",), facts)
     rule, problems = parse(document, Rule, matrix.languages)
     # The union of condition shapes makes the parser's own words about `when` unreadable: ours are told instead.
-    kept = [p for p in problems if not p.place.startswith("when") or p.code in ("duplicate-key",)]
+    kept = [p for p in problems if not p.place.startswith("when") or p.code == "duplicate-key"]
     if rule is not None and rule.when is not None and not own and len(clauses(rule.when)) > CLAUSE_LIMIT:
         own.append(document.problem(("when",), "too-many-clauses", limit=CLAUSE_LIMIT))
     merged = merge(kept, own) or (problems if rule is None else ())
@@ -287,10 +316,9 @@ def _conditions(document: Document, here: Any, path: Path_, facts: dict[str, str
 
 def _leaf(document: Document, here: dict[str, Any], path: Path_, facts: dict[str, str]) -> Iterable[Problem]:
     known = ("fact", *OPERATORS)
-    for key in here:
-        if key not in known:
-            near = nearest(key, (*known, "all", "any", "not"))
-            yield document.problem((*path, key), "unknown-key", suggestion=near, known=known, key=key)
+    for key in here.keys() - set(known):
+        near = nearest(key, (*known, "all", "any", "not"))
+        yield document.problem((*path, key), "unknown-key", suggestion=near, known=known, key=key)
     fact = here.get("fact")
     used = [key for key in OPERATORS if key in here]
     if not isinstance(fact, str):
@@ -302,163 +330,170 @@ def _leaf(document: Document, here: dict[str, Any], path: Path_, facts: dict[str
     if len(used) != 1:
         yield document.problem(path, "one-comparison", known=OPERATORS)
         return
-    operator, value, kind = used[0], here[used[0]], facts.get(str(fact))
-    place = (*path, operator)
-    if operator == "known":
-        if not isinstance(value, bool):
-            yield document.problem(place, "not-bool", found=str(value))
-    elif operator in NUMBERS:
+    yield from _comparison(document, (*path, used[0]), here[used[0]], fact, facts.get(str(fact)))
+
+
+def _comparison(
+    document: Document, place: Path_, value: object, fact: object, kind: str | None
+) -> Iterable[Problem]:
+    operator = place[-1]
+    numeric = operator in NUMBERS
+    if operator != "known" and kind is not None and numeric != (kind == "number"):
+        fitting = (*NUMBERS, "known") if kind == "number" else ("is", "known")
+        yield document.problem(place, "wrong-comparison", fact=fact, known=fitting)
+    elif numeric:
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             yield document.problem(place, "not-number", found=str(value))
-        elif kind in ("flag", "state"):
-            yield document.problem(path, "wrong-comparison", fact=fact, known=("is", "known"))
-    elif kind == "number":
-        yield document.problem(path, "wrong-comparison", fact=fact, known=(*NUMBERS, "known"))
-    elif kind == "flag" and not isinstance(value, bool):
+    elif operator == "is" and kind == "state":
+        if value not in STATES:
+            near = nearest(str(value), STATES)
+            yield document.problem(place, "not-among", suggestion=near, known=STATES, found=str(value))
+    elif not isinstance(value, bool):
         yield document.problem(place, "not-bool", found=str(value))
-    elif kind == "state" and value not in STATES:
-        near = nearest(str(value), STATES)
-        yield document.problem(place, "not-among", suggestion=near, known=STATES, found=str(value))
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """Every leaf of every judged rule as arrays, in order: leaves stand in clauses, clauses in instances.
+
+    ``fact`` is the leaf's column among the facts, -1 for one that is always unknown here; ``clause_at`` and
+    ``instance_at`` are where each clause (of leaves) and each instance (of clauses) begins. An instance is a
+    rule, and for a rule on each axis the axis's place (else -1).
+    """
+
+    leaves: tuple[tuple[Term, str], ...]
+    fact: npt.NDArray[np.int64]
+    low: npt.NDArray[np.float64]
+    high: npt.NDArray[np.float64]
+    outside: npt.NDArray[np.bool_]
+    asks: npt.NDArray[np.bool_]
+    clause_at: list[int]
+    instance_at: list[int]
+    instances: tuple[tuple[Rule, int], ...]
 
 
 @lru_cache(maxsize=8)
-def terms(rulebook: Rulebook, matrix: Matrix, backend: nw.Implementation) -> nw.DataFrame[Any]:
-    """Every leaf of every judged rule: rule, axis ("" for none), clause, order, fact, low, high, outside, asks."""
-    rows = []
-    order = 0
+def compiled(rulebook: Rulebook, matrix: Matrix, facts: tuple[str, ...]) -> Compiled:
+    """The rulebook as arrays over these facts."""
+    column = {name: place for place, name in enumerate(facts)}
+    leaves: list[tuple[Term, str]] = []
+    clause_at: list[int] = []
+    instance_at: list[int] = []
+    instances: list[tuple[Rule, int]] = []
+    axes = matrix.ids("axes")
     for rule in rulebook.rules.values():
         if rule.when is None:
             continue
-        for axis in matrix.ids("axes") if rule.each else ("",):
-            for number, clause in enumerate(clauses(rule.when)):
-                for term in clause:
-                    name = f"{axis}.{term.fact.removeprefix('axis.')}" if axis and term.fact.startswith("axis.") else term.fact
-                    rows.append(
-                        {
-                            "rule": rule.id,
-                            "axis": axis,
-                            "clause": number,
-                            "order": order,
-                            "fact": name,
-                            "low": term.low,
-                            "high": term.high,
-                            "outside": float(term.outside),
-                            "asks": float(term.on_known),
-                            "operator": term.operator,
-                            "threshold": float(STATES.index(term.threshold))
-                            if isinstance(term.threshold, str)
-                            else float(term.threshold),
-                        }
+        for axis in range(len(axes)) if rule.each else (-1,):
+            instance_at.append(len(clause_at))
+            instances.append((rule, axis))
+            for clause in clauses(rule.when):
+                clause_at.append(len(leaves))
+                leaves += [
+                    (
+                        term,
+                        f"{axes[axis]}.{term.fact[5:]}"
+                        if axis >= 0 and term.fact.startswith("axis.")
+                        else term.fact,
                     )
-                    order += 1
-    return frame(rows, TERMS, backend)
+                    for term in clause
+                ]
+    terms = [term for term, _ in leaves]
+    return Compiled(
+        leaves=tuple(leaves),
+        fact=np.array([column.get(name, -1) for _, name in leaves], dtype=np.int64),
+        low=np.array([term.low for term in terms]),
+        high=np.array([term.high for term in terms]),
+        outside=np.array([term.outside for term in terms], dtype=bool),
+        asks=np.array([term.operator == "known" for term in terms], dtype=bool),
+        clause_at=clause_at,
+        instance_at=instance_at,
+        instances=tuple(instances),
+    )
 
 
-TERMS = {
-    "rule": nw.String(),
-    "axis": nw.String(),
-    "clause": nw.Int64(),
-    "order": nw.Int64(),
-    "fact": nw.String(),
-    "low": nw.Float64(),
-    "high": nw.Float64(),
-    "outside": nw.Float64(),
-    "asks": nw.Float64(),
-    "operator": nw.String(),
-    "threshold": nw.Float64(),
-}
+@dataclass(frozen=True, eq=False)
+class Verdicts:
+    """Truth (0 false, 1/2 unknown, 1 true) of every instance, clause and leaf, a row per assessment."""
+
+    rules: Compiled
+    facts: npt.NDArray[np.float64]
+    leaf: npt.NDArray[np.float64]
+    clause: npt.NDArray[np.float64]
+    instance: npt.NDArray[np.float64]
+
+    def of(self, row: int, inapplicable: Collection[int] = ()) -> tuple[list[Any], list[Any]]:
+        """Findings and unjudged rules of one assessment, as the score's JSON carries them.
+
+        A finding lists the leaves of the clauses that hold, an unjudged rule the unknown facts that would
+        decide it. No rule is judged for an axis that is not applicable.
+        """
+        rules, axes = self.rules, load_matrix().ids("axes")
+        found, unjudged = [], []
+        for number in np.flatnonzero(self.instance[row] > 0):
+            rule, axis = rules.instances[number]
+            if axis in inapplicable:
+                continue
+            truth = self.instance[row, number]
+            ends = (*rules.instance_at, len(rules.clause_at))
+            deciding = [
+                leaf
+                for clause in range(ends[number], ends[number + 1])
+                if self.clause[row, clause] == truth
+                for leaf in range(rules.clause_at[clause], (*rules.clause_at, len(rules.leaves))[clause + 1])
+                if self.leaf[row, leaf] == truth
+            ]
+            named = axes[axis] if axis >= 0 else None
+            if truth == 1:
+                because = [self._because(row, leaf) for leaf in deciding]
+                because = [one for place, one in enumerate(because) if one not in because[:place]]
+                found.append({"rule": rule.id, "axis": named, "severity": rule.severity, "because": because})
+            else:
+                missing = list(dict.fromkeys(rules.leaves[leaf][1] for leaf in deciding))
+                unjudged.append({"rule": rule.id, "axis": named, "missing": missing})
+        return found, unjudged
+
+    def _because(self, row: int, leaf: int) -> dict[str, Any]:
+        term, fact = self.rules.leaves[leaf]
+        column = self.rules.fact[leaf]
+        value = self.facts[row, column] if column >= 0 else math.nan
+        return {"fact": fact, "value": shown(fact, value), term.operator: term.threshold}
 
 
-def judge(
-    facts: nw.DataFrame[Any], assessments: nw.DataFrame[Any], inapplicable: nw.DataFrame[Any] | None, rulebook: Rulebook
-) -> nw.DataFrame[Any]:
-    """The leaves that decide: rows of rules that fire (truth 1) or stay unjudged (truth 0.5).
+def judge(facts: npt.NDArray[np.float64], names: tuple[str, ...], rulebook: Rulebook) -> Verdicts:
+    """Judge every rule on every assessment.
 
     Args:
-        facts: assessment, fact, value (null: unknown); flags are 0 or 1, states their place in ``STATES``.
-        assessments: assessment.
-        inapplicable: assessment, axis on which no rule is judged.
-
-    Returns:
-        assessment, rule, axis, truth, order, fact, value, operator, threshold; for a rule that fires the leaves
-        of the clauses that hold, for an unjudged one the unknown leaves that would decide it.
+        facts: assessment, fact; NaN is unknown, flags are 0 or 1, states their place in ``STATES``.
+        names: the facts, in the order of the columns.
     """
-    matrix = load_matrix()
-    col = nw.col
-    leaves = (
-        assessments.select("assessment")
-        .join(terms(rulebook, matrix, facts.implementation), how="cross")
-        .join(facts, on=["assessment", "fact"], how="left")
-    )
-    if inapplicable is not None:
-        leaves = leaves.join(inapplicable, on=["assessment", "axis"], how="anti")
-    known = (~col("value").is_null()).cast(nw.Float64)
-    # A leaf that asks whether a fact is known compares that knowledge itself.
-    seen = nw.when(col("asks") > 0).then(known).otherwise(col("value"))
-    leaves = leaves.with_columns(seen=seen)
-    inside = ((col("seen") >= col("low")) & (col("seen") < col("high"))).cast(nw.Float64)
-    truth = inside * (1 - 2 * col("outside")) + col("outside")
-    leaves = leaves.with_columns(leaf=nw.when(col("seen").is_null()).then(nw.lit(0.5)).otherwise(truth))
-    by_clause = leaves.group_by("assessment", "rule", "axis", "clause").agg(col("leaf").min().alias("clause_truth"))
-    by_rule = by_clause.group_by("assessment", "rule", "axis").agg(col("clause_truth").max().alias("truth"))
-    deciding = by_clause.join(by_rule.filter(col("truth") > 0), on=["assessment", "rule", "axis"], how="inner").filter(
-        col("clause_truth") == col("truth")
-    )
-    return (
-        leaves.join(deciding, on=["assessment", "rule", "axis", "clause"], how="inner")
-        .filter(col("leaf") == col("truth"))
-        .select("assessment", "rule", "axis", "truth", "order", "fact", "value", "operator", "threshold")
-    )
+    rules = compiled(rulebook, load_matrix(), names)
+    with_unknown = np.column_stack([facts, np.full(len(facts), np.nan)])  # column -1
+    values = with_unknown[:, rules.fact]
+    known = ~np.isnan(values)
+    seen = np.where(rules.asks, known, values)
+    truth = ((seen >= rules.low) & (seen < rules.high)) != rules.outside
+    leaf = np.where(known | rules.asks, truth, 0.5)
+    if not rules.leaves:
+        return Verdicts(rules, facts, leaf, leaf, leaf)
+    clause = np.minimum.reduceat(leaf, rules.clause_at, axis=1)
+    return Verdicts(rules, facts, leaf, clause, np.maximum.reduceat(clause, rules.instance_at, axis=1))
 
 
-def findings(decided: nw.DataFrame[Any], rulebook: Rulebook) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
-    """What ``judge`` decided, by assessment: findings and unjudged rules, as the score's JSON carries them."""
-    facts = known_facts(load_matrix(), ())
-    found: dict[tuple[str, str, str], dict[str, Any]] = {}
-    unjudged: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for row in sorted(decided.rows(named=True), key=lambda r: (r["assessment"], r["order"])):
-        key = (row["assessment"], row["rule"], row["axis"])
-        axis = row["axis"] or None
-        fact = row["fact"]
-        if row["truth"] < 1:
-            entry = unjudged.setdefault(key, {"rule": row["rule"], "axis": axis, "missing": []})
-            if fact not in entry["missing"]:
-                entry["missing"].append(fact)
-            continue
-        rule = rulebook[row["rule"]]
-        entry = found.setdefault(key, {"rule": rule.id, "axis": axis, "severity": rule.severity, "because": []})
-        kind = "flag" if row["operator"] == "known" else facts.get(fact, "number")
-        value = row["value"]
-        shown = _shown(value, facts.get(fact, "number"))
-        leaf = {"fact": fact, "value": shown, row["operator"]: _shown(row["threshold"], kind)}
-        if leaf not in entry["because"]:
-            entry["because"].append(leaf)
-    return _by_assessment(found), _by_assessment(unjudged)
-
-
-def _by_assessment(entries: dict[tuple[str, str, str], dict[str, Any]]) -> dict[str, list[Any]]:
-    grouped: dict[str, list[Any]] = {}
-    for (assessment, _, _), entry in entries.items():
-        grouped.setdefault(assessment, []).append(entry)
-    return grouped
-
-
-def _shown(value: float | None, kind: str) -> float | bool | str | None:
-    if value is None or math.isnan(value):
+def shown(fact: str, value: float) -> float | bool | str | None:
+    """A fact's value as JSON carries it: a number, a boolean, a state's name, or none."""
+    if math.isnan(value):
         return None
-    if kind == "flag":
+    last = fact.rpartition(".")[2]
+    if last in FLAGS:
         return bool(value)
-    return STATES[round(value)] if kind == "state" else value
+    return STATES[round(value)] if last == "state" else float(value)
 
 
 def judge_facts(facts: Mapping[str, Any], rulebook: Rulebook) -> tuple[list[Any], list[Any]]:
     """Judge one set of facts written out by hand: (findings, unjudged). Flags are booleans, states their names."""
     values = [
-        None if v is None else float(STATES.index(v)) if isinstance(v, str) else float(v) for v in facts.values()
+        math.nan if v is None else float(STATES.index(v)) if isinstance(v, str) else float(v)
+        for v in facts.values()
     ]
-    backend = nw.Implementation.PYARROW
-    rows = [{"assessment": "a", "fact": f, "value": v} for f, v in zip(facts, values, strict=True)]
-    types = {"assessment": nw.String(), "fact": nw.String(), "value": nw.Float64()}
-    one = frame([{"assessment": "a"}], {"assessment": nw.String()}, backend)
-    found, unjudged = findings(judge(frame(rows, types, backend), one, None, rulebook), rulebook)
-    return found.get("a", []), unjudged.get("a", [])
+    return judge(np.array([values]), tuple(facts), rulebook).of(0)

@@ -4,33 +4,44 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from statistics import median
 from typing import Any
 
 import narwhals as nw
+import numpy as np
+import numpy.typing as npt
 
 from matrix import Matrix, load_matrix
 from questionnaires import Questionnaire
-from scoring.answers import Eager, gather, small_backend, tally
+from scoring.answers import People, Places, Table, Voices, gather, joined, lens_means, places
 from scoring.ladder import (
     ANSWERING,
+    DECLARED,
+    DOCUMENTED,
     EPS,
-    asked_items,
-    ceilings_that_hold,
+    EXPERIENCED,
+    FORMS,
+    LENSES,
+    Cells,
+    Floats,
+    Means,
+    Plan,
+    Retained,
     cells,
-    frame,
-    lens_means,
+    gap,
+    plan,
     positions,
-    put,
+    retained,
+    with_documented,
 )
-from scoring.rules import STATES, Rulebook, findings, judge, load_rulebook
+from scoring.rules import FLAGS, STATES, Rulebook, Verdicts, judge, load_rulebook
 
-col = nw.col
 CRITERIA = ("decision", "training", "recognition")
 """The three criteria of showcase partnership."""
-SUMMARY_APART = "policy"
+APART = "policy"
 """A hospital contributes to health policy, it does not make it: the axis stays out of the summary."""
 
 
@@ -49,7 +60,7 @@ def score(
 
     Args:
         answers: a native dataframe (PyArrow, pandas, Polars eager or lazy, DuckDB, Spark) with the columns of
-            ``answers``, long or wide; its engine does the work.
+            ``answers``, long or wide; its engine does the work over all answers.
         evidence: a dataframe with the columns of ``evidence``; none: nothing is documented.
         assessments: a dataframe with the columns of ``assessments``; none: defaults for all.
         on: the scoring date, today by default.
@@ -60,25 +71,35 @@ def score(
     matrix = load_matrix()
     rulebook = load_rulebook() if rulebook is None else rulebook
     on = on or dt.date.today()  # noqa: DTZ011  # a calendar date, wherever the hospital is
-    table: Any = nw.from_native(answers)
-    backend = small_backend(table)
+    table = Table.of(answers, questionnaire, matrix, wide=wide)
     heads = _heads(assessments, on, form)
-    wide = "item" not in table.collect_schema().names() if wide is None else wide
-    counts = _tallies(table, questionnaire, matrix, heads, form, wide=wide)
-    missing = sorted(set(counts.people["assessment"].to_list()) - heads.keys())
-    heads |= {id_: Head(id_, form=form) for id_ in missing}
-    return _Scorer(questionnaire, matrix, rulebook, heads, on, backend).run(counts, evidence)
+    voices = _voices(table, heads, form)
+    for id_ in voices.ids:
+        heads.setdefault(id_, Head(id_, form=form))
+    ordered = tuple(heads[id_] for id_ in sorted(heads))
+    of = plan(questionnaire, matrix)
+    support = _support(evidence, questionnaire, matrix, ordered, of, on)
+    means = _means(voices, ordered, of, matrix, support)
+    progress = cells(means, of, matrix)
+    low, high = positions(progress)
+    kept = retained(low, high, means, of, rulebook.ceilings, matrix)
+    return Scores(
+        questionnaire, matrix, rulebook, on, ordered, of, table, voices, means, progress, low, high, kept
+    )
 
 
-def positions_of(questionnaire: Questionnaire, answers: Any, *, form: str = "full", wide: bool = True) -> Eager:
-    """Positions only, per assessment, lens and axis: what a comparison of many institutions needs."""
+def positions_of(questionnaire: Questionnaire, answers: Any, *, form: str = "full", wide: bool = True) -> Any:
+    """Positions only, for comparisons of very many institutions: (ids, low, high).
+
+    ``low`` and ``high`` are arrays (assessment, lens, axis) of ``position`` and ``high``, NaN for none.
+    """
     matrix = load_matrix()
-    table: Any = nw.from_native(answers)
-    backend = small_backend(table)
-    roles = tally(table, questionnaire, matrix, form, wide=wide).roles
-    heads = roles.select("assessment").unique().with_columns(form=nw.lit(form))
-    items = asked_items(heads, put(questionnaire, matrix, backend), lens_means(roles, matrix), None, matrix)
-    return positions(cells(heads, items, matrix)).filter(col("wk") > 0)
+    of = plan(questionnaire, matrix)
+    voices = Table.of(answers, questionnaire, matrix, wide=wide).voices(form)
+    heads = tuple(Head(id_, form=form) for id_ in voices.ids)
+    nothing = np.zeros((len(heads), len(of.items)))
+    low, high = positions(cells(_means(voices, heads, of, matrix, nothing), of, matrix))
+    return voices.ids, low, high
 
 
 @dataclass(frozen=True)
@@ -106,7 +127,7 @@ def _heads(assessments: Any, on: dt.date, form: str) -> dict[str, Head]:
         return {}
     heads = {}
     for row in gather(nw.from_native(assessments)).rows(named=True):
-        text = {key: "" if _none(value) is None else str(value) for key, value in row.items()}
+        text = {key: "" if value is None or value != value else str(value) for key, value in row.items()}  # noqa: PLR0124  # NaN
         start = text.get("programme_start")
         heads[text["assessment"]] = Head(
             text["assessment"],
@@ -119,395 +140,279 @@ def _heads(assessments: Any, on: dt.date, form: str) -> dict[str, Head]:
     return heads
 
 
-def _tallies(
-    table: Any, questionnaire: Questionnaire, matrix: Matrix, heads: Mapping[str, Head], form: str, *, wide: bool
-) -> Any:
-    """The tally of each form, put together; answers outside an assessment's form do not count."""
+def _voices(table: Table, heads: Mapping[str, Head], form: str) -> Voices:
+    """The voices of each form, put together; answers outside an assessment's form do not count."""
     other = [id_ for id_, head in heads.items() if head.form != form]
     if not other:
-        return tally(table, questionnaire, matrix, form, wide=wide)
-    second = "express" if form == "full" else "full"
-    mine = tally(table.filter(~col("assessment").is_in(other)), questionnaire, matrix, form, wide=wide)
-    theirs = tally(table.filter(col("assessment").is_in(other)), questionnaire, matrix, second, wide=wide)
-    staff = [one.staff for one in (mine, theirs) if one.staff is not None]
-    return type(mine)(
-        nw.concat([mine.roles, theirs.roles]),
-        nw.concat([mine.people, theirs.people]),
-        nw.concat(staff) if staff else None,
+        return table.voices(form)
+    second = next(one for one in FORMS if one != form)
+    return joined([table.only(other, others=True).voices(form), table.only(other).voices(second)])
+
+
+def _rows(voices: Voices, heads: Sequence[Head]) -> Places:
+    """The assessment of each row of the voices, as its place among the heads."""
+    place = {head.id: where for where, head in enumerate(heads)}
+    return np.array([place[id_] for id_ in voices.ids], dtype=np.int64)[voices.assessment]
+
+
+def _means(voices: Voices, heads: Sequence[Head], of: Plan, matrix: Matrix, support: Floats) -> Means:
+    """What each lens says on each item; an item to which every answer was na is not asked."""
+    x, alive, given = lens_means(voices, _rows(voices, heads), len(heads), matrix)
+    asked = of.put[_forms(heads)] & ~((given > 0) & (alive == 0))
+    return with_documented(np.where(asked, x, np.nan), asked, support, of)
+
+
+def _forms(heads: Sequence[Head]) -> list[int]:
+    return [FORMS.index(head.form) for head in heads]
+
+
+def _support(
+    evidence: Any, questionnaire: Questionnaire, matrix: Matrix, heads: Sequence[Head], of: Plan, on: dt.date
+) -> Floats:
+    """How far accepted and valid evidence supports each item of each assessment: 1, the single-unit share, or 0."""
+    support = np.zeros((len(heads), len(of.items)))
+    if evidence is None:
+        return support
+    at = matrix.thresholds
+    table = gather(nw.from_native(evidence))
+    day, first = on.isoformat(), (on - dt.timedelta(days=at.evidence_days)).isoformat()
+    until, dated = nw.col("valid_until").fill_null(""), nw.col("date")
+    accepted, added = (nw.col(name).fill_null("").str.strip_chars() for name in ("accepted_by", "added_by"))
+    good = table.filter(
+        (accepted != "")
+        & (accepted != added)
+        & (dated <= day)
+        & (((until != "") & (until >= day)) | ((until == "") & (dated >= first)))  # ISO dates compare as text
     )
-
-
-class _Scorer:
-    """The steps of one scoring run; the long ones live in ``ladder`` and ``rules``."""
-
-    def __init__(
-        self,
-        questionnaire: Questionnaire,
-        matrix: Matrix,
-        rulebook: Rulebook,
-        heads: dict[str, Head],
-        on: dt.date,
-        backend: nw.Implementation,
-    ) -> None:
-        self.questionnaire, self.matrix, self.rulebook, self.heads = questionnaire, matrix, rulebook, heads
-        self.on, self.backend = on, backend
-        self.at = matrix.thresholds
-
-    def run(self, counts: Any, evidence: Any) -> Scores:
-        ids = sorted(self.heads)
-        rows = [
-            {"assessment": i, "form": self.heads[i].form, "months": self.heads[i].months} for i in ids
-        ]
-        types = {"assessment": nw.String(), "form": nw.String(), "months": nw.Float64()}
-        heads = frame(rows, types, self.backend)
-        puts = put(self.questionnaire, self.matrix, self.backend)
-        means = lens_means(counts.roles, self.matrix)
-        items = asked_items(heads, puts, means, self._support(evidence), self.matrix)
-        ladder = cells(heads, items, self.matrix)
-        pos = positions(ladder)
-        answered = pos.filter((col("wk") > 0) | (col("lens") == "documented"))
-        hold = ceilings_that_hold(
-            items, answered.select("assessment", "lens", "axis"), self.rulebook.ceilings, self.matrix
-        )
-        axes = self._axes(heads, answered, items, counts.roles, puts, hold)
-        conditions, combined = self._conditions(items, axes)
-        axes = self._showcase(axes, conditions, combined)
-        completeness = self._completeness(counts, heads, puts)
-        facts = self._facts(heads, answered, axes, conditions, combined, ladder, items, counts, completeness)
-        judged = [i for i in ids if self.heads[i].kind != "reading"]
-        inapplicable = axes.filter(col("applicable") < 1).select("assessment", "axis")
-        decided = judge(
-            facts,
-            frame([{"assessment": i} for i in judged], {"assessment": nw.String()}, self.backend),
-            inapplicable,
-            self.rulebook,
-        )
-        return Scores(
-            self.questionnaire, self.matrix, self.rulebook, self.heads, self.on, counts, items, ladder, axes,
-            conditions, combined, completeness, facts, decided, hold,
-        )
-
-    def _support(self, evidence: Any) -> Eager | None:
-        """Per assessment and item: cap, what its accepted and valid pieces of evidence support."""
-        if evidence is None:
-            return None
-        eager = nw.from_arrow(gather(nw.from_native(evidence)).to_arrow(), backend=self.backend)
-        if not len(eager):
-            return None
-        listed = [{"item": i.id, "kind": kind} for i in self.questionnaire.items for kind in i.evidence]
-        kinds = frame(listed, {"item": nw.String(), "kind": nw.String()}, self.backend)
-        day, first = self.on.isoformat(), (self.on - dt.timedelta(days=self.at.evidence_days)).isoformat()
-        until = col("valid_until").fill_null("")
-        accepted = col("accepted_by").fill_null("").str.strip_chars()
-        added = col("added_by").fill_null("").str.strip_chars()
-        # ISO dates compare as text
-        valid = ((until != "") & (until >= day)) | ((until == "") & (col("date") >= first))
-        return (
-            eager.join(kinds, on=["item", "kind"], how="inner")
-            .filter((accepted != "") & (accepted != added) & (col("date") <= day) & valid)
-            .with_columns(cap=nw.when(col("units") == "all").then(nw.lit(1.0)).otherwise(nw.lit(self.at.single_unit)))
-            .group_by("assessment", "item")
-            .agg(col("cap").max())
-        )
-
-    def _axes(self, heads: Eager, answered: Eager, items: Eager, roles: Eager, puts: Eager, hold: Eager) -> Eager:
-        """A row per assessment and axis: positions of each lens, retained, ceilings, gap, applicable."""
-        axes = heads.select("assessment", "months").join(
-            frame([{"axis": a} for a in self.matrix.ids("axes")], {"axis": nw.String()}, self.backend), how="cross"
-        )
-        for lens, short in (("declared", "d"), ("experienced", "e"), ("documented", "o")):
-            own = answered.filter(col("lens") == lens).select(
-                "assessment", "axis", **{short: col("position"), f"{short}h": col("high"), f"{short}t": col("top")}
-            )
-            axes = axes.join(own, on=["assessment", "axis"], how="left")
-        caps = hold.with_columns(
-            cap_low=col("cap").cast(nw.Float64),
-            cap_high=nw.when(col("high") < self.at.condition - EPS)
-            .then(col("cap").cast(nw.Float64))
-            .otherwise(nw.lit(4.0)),
-        )
-        axes = axes.join(
-            caps.group_by("assessment", "axis").agg(col("cap_low").min(), col("cap_high").min()),
-            on=["assessment", "axis"],
-            how="left",
-        )
-        both = ~(col("d").is_null() | col("e").is_null())
-        axes = axes.with_columns(
-            before=nw.when(both).then(nw.min_horizontal("d", "e")),
-            before_high=nw.when(both).then(nw.min_horizontal("dh", "eh")),
-            # proof is of declared items: without a declared position there is nothing to document
-            o=nw.when(~col("d").is_null()).then(col("o")),
-            oh=nw.when(~col("d").is_null()).then(col("oh")),
-        ).with_columns(
-            retained=nw.when(both).then(nw.min_horizontal("before", "cap_low")),
-            retained_high=nw.when(both).then(nw.min_horizontal("before_high", "cap_high")),
-        )
-        return axes.join(self._gap(items), on=["assessment", "axis"], how="left").join(
-            self._applicable(roles, puts), on=["assessment", "axis"], how="left"
-        ).with_columns(col("applicable").fill_null(1.0))
-
-    def _gap(self, items: Eager) -> Eager:
-        known = items.filter((col("level") > 0) & ~col("x").is_null())
-        declared, experienced = (known.filter(col("lens") == lens) for lens in ANSWERING)
-        return (
-            declared.select("assessment", "axis", "item", "w", xd=col("x"))
-            .join(experienced.select("assessment", "item", xe=col("x")), on=["assessment", "item"], how="inner")
-            .with_columns(difference=col("w") * (col("xd") - col("xe")))
-            .group_by("assessment", "axis")
-            .agg(col("difference").sum(), col("w").sum(), nw.len().alias("shared"))
-            .filter(col("shared") >= self.at.gap_items)
-            .select("assessment", "axis", gap=col("difference") / col("w"))
-        )
-
-    def _applicable(self, roles: Eager, puts: Eager) -> Eager:
-        """Axes that are not applicable: every answer is na, or the campaign says so; applicable is 0 there."""
-        where = puts.select("item", "axis").unique()
-        silent = (
-            roles.join(where, on="item", how="inner")
-            .group_by("assessment", "axis")
-            .agg(col("n").sum(), col("d").sum())
-            .filter(col("n") + col("d") == 0)
-            .select("assessment", "axis", applicable=nw.lit(0.0))
-        )
-        said = [{"assessment": h.id, "axis": a, "applicable": 0.0} for h in self.heads.values() for a in h.out_of_scope]
-        if not said:
-            return silent
-        types = {"assessment": nw.String(), "axis": nw.String(), "applicable": nw.Float64()}
-        return nw.concat([silent, frame(said, types, self.backend)]).unique(["assessment", "axis"])
-
-    def _conditions(self, items: Eager, axes: Eager) -> tuple[Eager, Eager]:
-        """Indices per assessment, lens, axis and condition, and combined: the lower of both sides."""
-        claims = axes.select(
-            "assessment",
-            "axis",
-            claim=nw.max_horizontal(
-                nw.lit(float(self.at.claimed_level)), (col("d").fill_null(0.0) + EPS).floor()
-            ),
-        )
-        by_lens = (
-            items.filter((col("condition") != "") & (col("wk") > 0))
-            .join(claims, on=["assessment", "axis"], how="inner")
-            .filter(col("level") <= col("claim"))
-            .group_by("assessment", "lens", "axis", "condition")
-            .agg(col("w").sum(), col("wx").sum())
-            .select("assessment", "lens", "axis", "condition", index=col("wx") / col("w"))
-        )
-        return by_lens, by_lens.group_by("assessment", "axis", "condition").agg(col("index").min())
-
-    def _showcase(self, axes: Eager, conditions: Eager, combined: Eager) -> Eager:
-        """Adds exposure, state (its place in ``STATES``) and index to the axes."""
-        keys = ["assessment", "axis"]
-        declared = conditions.filter(col("lens") == "declared")
-        for source, condition, name in (
-            (declared, "presence", "presence"),
-            (declared, "display", "display"),
-            *((combined, one, one) for one in CRITERIA),
-        ):
-            own = source.filter(col("condition") == condition).select(*keys, **{name: col("index")})
-            axes = axes.join(own, on=keys, how="left")
-        at = self.at
-        flag = lambda condition: condition.fill_null(False).cast(nw.Float64)  # noqa: E731, FBT003
-        fails = [flag(col(one) < at.condition - EPS) for one in CRITERIA]
-        unknown = [col(one).is_null().cast(nw.Float64) for one in CRITERIA]
-        axes = axes.with_columns(
-            failing=fails[0] + fails[1] + fails[2],
-            unproven=unknown[0] + unknown[1] + unknown[2],
-            undecided=fails[0],
-            shown=flag(col("display") >= at.exposure - EPS),
-            seen=flag(col("presence") >= at.exposure - EPS),
-            wide=flag(col("gap") >= at.gap - EPS),
-            young=flag(
-                (col("months") < at.emerging_months)
-                & (col("d") < at.emerging_position - EPS)
-                & (col("gap") < at.gap - EPS)
-            ),
-            judgeable=1.0
-            - (col("d").is_null() & col("presence").is_null() & col("display").is_null()).cast(nw.Float64),
-        ).with_columns(exposed=nw.max_horizontal(col("dt").fill_null(0.0), col("shown"), col("seen")))
-        watch, critical, emerging = (float(STATES.index(s)) for s in ("watch", "critical", "emerging"))
-        failing = nw.max_horizontal(col("failing") + watch - 1, critical * col("undecided") * col("wide"))
-        fine = 1.0 + (col("unproven") > 0).cast(nw.Float64)
-        return axes.with_columns(
-            state=nw.when(col("exposed") < 1)
-            .then(nw.lit(0.0))
-            .when(col("failing") < 1)
-            .then(fine)
-            .when((col("young") > 0) & (col("shown") < 1))
-            .then(nw.lit(emerging))
-            .otherwise(failing),
-            exposure=nw.when(col("judgeable") > 0).then(col("exposed")),
-            index=100
-            * nw.max_horizontal("presence", "display")
-            * (1 - (col("decision") + col("training") + col("recognition")) / 3),
-            unilateral=(col("d").is_null() != col("e").is_null()).cast(nw.Float64),
-            undocumented=nw.when((col("dh") - col("d") <= EPS) & (col("oh") - col("o") <= EPS)).then(
-                col("d") - col("o")
-            ),
-        )
-
-    def _completeness(self, counts: Any, heads: Eager, puts: Eager) -> Eager:
-        """Per assessment and lens: respondents, and the share of what was put to them that they answered."""
-        size = puts.group_by("form", "lens").agg(nw.len().alias("put"))
-        given = (
-            counts.roles.with_columns(given=col("n") + col("d"), na=col("a") - col("n") - col("d"))
-            .group_by("assessment", "lens")
-            .agg(col("given").sum(), col("na").sum())
-        )
-        asked = col("put") * col("forms") - col("na")
-        return (
-            counts.people.join(heads.select("assessment", "form"), on="assessment", how="inner")
-            .join(size, on=["form", "lens"], how="inner")
-            .join(given, on=["assessment", "lens"], how="inner")
-            .select(
-                "assessment", "lens", "respondents", completeness=nw.when(asked > 0).then(col("given") / asked)
-            )
-        )
-
-    def _facts(
-        self,
-        heads: Eager,
-        answered: Eager,
-        axes: Eager,
-        conditions: Eager,
-        combined: Eager,
-        ladder: Eager,
-        items: Eager,
-        counts: Any,
-        completeness: Eager,
-    ) -> Eager:
-        """Everything a rule can see, long: assessment, fact, value; what is not there is unknown."""
-
-        def named(table: Eager, value: str, *parts: Any) -> Eager:
-            fact = nw.concat_str(*parts, separator=".")
-            return table.select("assessment", fact=fact, value=col(value).cast(nw.Float64))
-
-        whole = answered.filter((col("lens") != "documented") & (col("high") - col("position") <= EPS))
-        known_cells = ladder.filter((col("known") >= 1 - EPS) & (col("lens") != "documented")).join(
-            frame(
-                [{"level": one.number, "name": one.id} for one in self.matrix.levels],
-                {"level": nw.Int64(), "name": nw.String()},
-                self.backend,
-            ),
-            on="level",
-            how="inner",
-        )
-        columns = ["gap", "index", "state", "exposure", "unilateral", "undocumented", "applicable"]
-        axis = axes.with_columns(
-            retained=nw.when(col("retained_high") - col("retained") <= EPS).then(col("retained")),
-            documented=nw.when(col("oh") - col("o") <= EPS).then(col("o")),
-        ).unpivot([*columns, "retained", "documented"], index=["assessment", "axis"], variable_name="name")
-        with_value = items.filter(~col("x").is_null())
-        both = with_value.filter(col("lens") != "documented").group_by("assessment", "item").agg(col("x").min())
-        proof = items.filter((col("proof") > 0) & (col("x") > 0)).group_by("assessment", "lens").agg(nw.len().alias("k"))
-        coverage = (
-            proof.filter(col("lens") == "declared")
-            .select("assessment", claimed=col("k"))
-            .join(
-                proof.filter(col("lens") == "documented").select("assessment", "k"), on="assessment", how="left"
-            )
-            .with_columns(value=col("k").fill_null(0) / col("claimed"))
-        )
-        overall = combined.group_by("assessment", "condition").agg(col("index").mean())
-        sides = heads.select("assessment").join(
-            frame([{"lens": lens} for lens in ANSWERING], {"lens": nw.String()}, self.backend), how="cross"
-        ).join(completeness, on=["assessment", "lens"], how="left").with_columns(col("respondents").fill_null(0))
-        lit = nw.lit
-        parts = [
-            named(whole, "position", col("axis"), col("lens")),
-            named(axis, "value", col("axis"), col("name")),
-            named(conditions, "index", col("axis"), col("condition"), col("lens")),
-            named(combined, "index", col("axis"), col("condition")),
-            named(known_cells, "value", col("axis"), lit("cell"), col("name"), col("lens")),
-            named(with_value, "x", lit("item"), col("item"), col("lens")),
-            named(both, "x", lit("item"), col("item"), lit("combined")),
-            named(overall, "index", lit("overall"), col("condition")),
-            named(sides, "respondents", lit("respondents"), col("lens")),
-            named(sides, "completeness", lit("completeness"), col("lens")),
-            named(coverage, "value", lit("evidence"), lit("coverage")),
-            named(heads, "months", lit("programme"), lit("months")),
-        ]
-        if counts.staff is not None:
-            parts.append(named(counts.staff, "staff", lit("channel"), lit("staff_entered")))
-        return nw.concat(parts).filter(~col("value").is_null())
-
-
-def _none(value: Any) -> Any:
-    """A missing value is none, whatever the engine calls it."""
-    return None if value is None or value != value else value  # noqa: PLR0124  # NaN is the one unequal to itself
-
-
-def _grouped(table: Eager, *keys: str) -> dict[Any, Any]:
-    """Rows of a small table by their keys, as plain values."""
-    rows: dict[Any, Any] = {}
-    for row in table.rows(named=True):
-        plain = {name: _none(value) for name, value in row.items()}
-        rows[tuple(plain[key] for key in keys)] = plain
-    return rows
+    kinds = {item.id: item.evidence for item in questionnaire.items}
+    row, place = places(good["assessment"], [head.id for head in heads]), places(good["item"], of.items)
+    for where, item, name, kind, units in zip(
+        row, place, good["item"], good["kind"], good["units"], strict=True
+    ):
+        if where >= 0 and item >= 0 and kind in kinds[name]:
+            support[where, item] = max(support[where, item], 1.0 if units == "all" else at.single_unit)
+    return support
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """The scores of some assessments: small frames that explain each other, keyed by assessment and axis."""
+    """The scores of some assessments: arrays by assessment, and the answers they came from.
+
+    ``low`` and ``high`` are position and high (assessment, lens, axis), NaN for a lens without a value there.
+    """
 
     questionnaire: Questionnaire
     matrix: Matrix
     rulebook: Rulebook
-    heads: dict[str, Head]
     on: dt.date
-    counts: Any
-    items: Eager
-    cells: Eager
-    axes: Eager
-    conditions: Eager
-    combined: Eager
-    completeness: Eager
-    facts: Eager
-    decided: Eager
-    hold: Eager
+    heads: tuple[Head, ...]
+    plan: Plan
+    table: Table
+    voices: Voices
+    means: Means
+    cells: Cells
+    low: Floats
+    high: Floats
+    retained: Retained
+
+    @cached_property
+    def gap(self) -> Floats:
+        """Declared minus experienced on the same items (assessment, axis)."""
+        return gap(self.means, self.plan, self.matrix)
+
+    @cached_property
+    def conditions(self) -> Floats:
+        """Index per assessment, side (declared, experienced, combined), axis and condition; NaN unknown.
+
+        Items above both level 3 and the declared level stay out: nobody is accused of lacking what he does not claim.
+        """
+        of = self.plan
+        shape = (len(self.heads), len(ANSWERING), len(of.axes), len(of.conditions))
+        sides = slice(0, DOCUMENTED)
+        claim = np.maximum(
+            self.matrix.thresholds.claimed_level, np.floor(np.nan_to_num(self.low[:, DECLARED]) + EPS)
+        )
+        tagged = np.eye(len(of.conditions) + 1)[of.condition][
+            :, :-1
+        ]  # -1, no condition, marks the column cut off
+        weight, total = np.zeros(shape), np.zeros(shape)
+        for level in range(len(self.matrix.levels) + 1):
+            here = (of.level == level)[:, None] * tagged
+            where = (of.place[:, :, None] * here[:, None, :]).reshape(len(of.items), -1)
+            if not where.any():
+                continue
+            _, known, x = self.means.sums(of, where, sides)
+            claimed = (level <= claim)[:, None, :, None]
+            weight += known.reshape(shape) * claimed
+            total += x.reshape(shape) * claimed
+        with np.errstate(invalid="ignore"):
+            index = np.where(weight > 0, total / weight, np.nan)
+        return np.concatenate([index, np.fmin.reduce(index, axis=1, keepdims=True)], axis=1)
+
+    def condition(self, name: str, side: int) -> Floats:
+        """One condition's index (assessment, axis): side 0 declared, 1 experienced, 2 combined."""
+        place = self.plan.conditions.index(name)
+        return self.conditions[:, side, :, place]
+
+    @cached_property
+    def applicable(self) -> npt.NDArray[np.bool_]:
+        """Assessment, axis: false where every answer given is na, or the campaign leaves the axis out."""
+        rows, place = _rows(self.voices, self.heads), self.plan.place
+        alive, given = np.zeros((2, len(self.heads), len(self.plan.axes)))
+        np.add.at(alive, rows, (self.voices.n + self.voices.d) @ place)
+        np.add.at(given, rows, self.voices.a @ place)
+        applicable: npt.NDArray[np.bool_] = ~((given > 0) & (alive == 0))
+        for row, head in enumerate(self.heads):
+            for name in head.out_of_scope:
+                applicable[row, self.plan.axes.index(name)] = False
+        return applicable
+
+    @cached_property
+    def showcase(self) -> dict[str, Floats]:
+        """Per assessment and axis: exposure (NaN unknown), state (its place in ``STATES``), index (NaN unknown)."""
+        at = self.matrix.thresholds
+        presence, display = (self.condition(name, DECLARED) for name in ("presence", "display"))
+        criteria = np.stack([self.condition(name, 2) for name in CRITERIA])
+        short = criteria < at.condition - EPS
+        failing, unproven = short.sum(0), np.isnan(criteria).any(0)
+        shown = display >= at.exposure - EPS
+        high_cell = (self.cells.low[:, DECLARED, :, 2:] >= 1 - EPS).any(-1) & ~np.isnan(self.low[:, DECLARED])
+        exposed = high_cell | shown | (presence >= at.exposure - EPS)
+        judgeable = ~(np.isnan(self.low[:, DECLARED]) & np.isnan(presence) & np.isnan(display))
+        months = np.array([math.nan if head.months is None else head.months for head in self.heads])[:, None]
+        young = (
+            (months < at.emerging_months)
+            & (self.low[:, DECLARED] < at.emerging_position - EPS)
+            & (self.gap < at.gap - EPS)
+            & ~shown
+        )
+        name = {state: place for place, state in enumerate(STATES)}
+        pattern = short[0] & (self.gap >= at.gap - EPS)
+        state = np.where(pattern, name["critical"], name["watch"] + failing - 1)
+        state = np.where(young, name["emerging"], state)
+        state = np.where(failing == 0, np.where(unproven, name["unproven"], name["sound"]), state)
+        state = np.where(exposed, state, name["none"])
+        index = 100 * np.fmax(presence, display) * (1 - criteria.mean(0))
+        return {
+            "exposure": np.where(judgeable, exposed, np.nan),
+            "state": state.astype(float),
+            "index": index,
+        }
+
+    @cached_property
+    def people(self) -> People:
+        """Who answered, by assessment."""
+        ids = [head.id for head in self.heads]
+        mine = {form: [head.id for head in self.heads if head.form == form] for form in FORMS}
+        used = [form for form in FORMS if mine[form]]
+        if len(used) == 1:
+            return self.table.people(used[0], ids)
+        full, express = (self.table.only(mine[form]).people(form, ids) for form in FORMS)
+        return People(
+            full.respondents + express.respondents,
+            full.forms + express.forms,
+            np.fmax(full.staff, express.staff),
+        )
+
+    @cached_property
+    def completeness(self) -> Floats:
+        """Share answered of what was put to each answering lens (assessment, lens); NaN when nothing was."""
+        alive = self.voices.n + self.voices.d
+        given, na = np.zeros((2, len(self.heads), len(ANSWERING)))
+        at = (_rows(self.voices, self.heads), self.voices.lens(self.matrix))
+        np.add.at(given, at, alive.sum(1))
+        np.add.at(na, at, (self.voices.a - alive).sum(1))
+        asked = self.plan.put.sum(-1)[_forms(self.heads)] * self.people.forms - na
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(asked > 0, given / asked, np.nan)
+
+    @cached_property
+    def facts(self) -> Floats:
+        """Everything a rule can see (assessment, fact), in the order of ``fact_names``; NaN is unknown."""
+        size = len(self.heads)
+        whole = np.where(self.high - self.low <= EPS, self.low, np.nan)
+        kept = np.where(self.retained.high - self.retained.position <= EPS, self.retained.position, np.nan)
+        missing = np.isnan(self.low)
+        known_cells = np.where(self.cells.known >= 1 - EPS, self.cells.value, np.nan)[:, :DOCUMENTED]
+        declared_and = [whole[:, lens] for lens in range(3)]
+        axis = [
+            *declared_and,
+            kept,
+            whole[:, DECLARED] - whole[:, DOCUMENTED],
+            self.gap,
+            self.showcase["index"],
+            self.applicable,
+            self.showcase["exposure"],
+            missing[:, DECLARED] != missing[:, EXPERIENCED],
+            self.showcase["state"],
+        ]
+        x = np.where(self.means.asked, self.means.x, np.nan)
+        both = np.fmin(x[:, DECLARED], x[:, EXPERIENCED])
+        proof = self.means.asked[:, DECLARED] & self.plan.proof & (x[:, DECLARED] > 0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            coverage = (proof & (x[:, DOCUMENTED] > 0)).sum(1) / proof.sum(1)
+            combined = self.conditions[:, 2]
+            has = ~np.isnan(combined)
+            overall = np.where(has, combined, 0).sum(1) / has.sum(1)
+        months = np.array([math.nan if head.months is None else head.months for head in self.heads])
+        return np.concatenate(
+            [
+                *(np.asarray(one, dtype=float) for one in axis),
+                self.conditions.reshape(size, -1),
+                known_cells.reshape(size, -1),
+                x.reshape(size, -1),
+                both,
+                overall,
+                self.people.respondents,
+                self.completeness,
+                np.stack([self.people.staff, coverage, months], axis=1),
+            ],
+            axis=1,
+        )
+
+    @property
+    def fact_names(self) -> tuple[str, ...]:
+        """The facts, in the order of the columns of ``facts``."""
+        return _fact_names(self.plan, self.matrix)
+
+    @cached_property
+    def verdicts(self) -> Verdicts:
+        """Every rule judged on every assessment."""
+        return judge(self.facts, self.fact_names, self.rulebook)
 
     def to_json(self) -> list[dict[str, Any]]:
         """One object per assessment, sorted by id, as ``pomey score --format json`` prints it."""
-        axes = _grouped(self.axes, "assessment", "axis")
-        cells = _grouped(self.cells, "assessment", "lens", "axis", "level")
-        indices = _grouped(self.conditions, "assessment", "axis", "condition", "lens")
-        sides = _grouped(self.completeness, "assessment", "lens")
-        holding: dict[Any, list[tuple[int, str]]] = {}
-        for row in self.hold.rows(named=True):
-            holding.setdefault((row["assessment"], row["axis"]), []).append((int(row["cap"]), row["ceiling"]))
-        found, unjudged = findings(self.decided, self.rulebook)
-        results = []
-        for id_ in sorted(self.heads):
-            head = self.heads[id_]
-            reading = head.kind == "reading"
-            respondents = {lens: int(sides.get((id_, lens), {}).get("respondents") or 0) for lens in ANSWERING}
-            thin = any(count < self.matrix.thresholds.n_min for count in respondents.values())
-            result: dict[str, Any] = {
-                "assessment": id_,
-                "questionnaire": {"id": self.questionnaire.id, "version": self.questionnaire.version},
-                "form": head.form,
-                "on": self.on.isoformat(),
-                "respondents": respondents,
-                "axes": {
-                    axis: self._axis(axes[id_, axis], id_, axis, cells, indices, holding, thin=thin, reading=reading)
-                    for axis in self.matrix.ids("axes")
-                },
-            }
-            retained = [
-                one["retained"]["position"]
-                for axis, one in result["axes"].items()
-                if one["retained"] is not None and one["applicable"] and axis != SUMMARY_APART
-            ]
-            result["summary"] = {
-                "minimum": min(retained, default=None),
-                "median": median(retained) if retained else None,
-            }
-            result["completeness"] = {lens: sides.get((id_, lens), {}).get("completeness") for lens in ANSWERING}
-            result["findings"] = [self._advisory(one, head) for one in found.get(id_, [])]
-            result["unjudged"] = unjudged.get(id_, [])
-            if reading:
-                result["kind"] = "reading"
-            results.append(result)
-        return results
+        return [self._object(row) for row in range(len(self.heads))]
+
+    def _object(self, row: int) -> dict[str, Any]:
+        head = self.heads[row]
+        reading = head.kind == "reading"
+        respondents, completeness = self.people.respondents, self.completeness
+        thin = bool((respondents[row] < self.matrix.thresholds.n_min).any())
+        axes = {
+            name: self._axis(row, axis, thin=thin, reading=reading)
+            for axis, name in enumerate(self.plan.axes)
+        }
+        kept = [
+            one["retained"]["position"]
+            for name, one in axes.items()
+            if one["retained"] is not None and one["applicable"] and name != APART
+        ]
+        silent = [axis for axis in range(len(self.plan.axes)) if not self.applicable[row, axis]]
+        found, unjudged = ([], []) if reading else self.verdicts.of(row, silent)
+        result: dict[str, Any] = {
+            "assessment": head.id,
+            "questionnaire": {"id": self.questionnaire.id, "version": self.questionnaire.version},
+            "form": head.form,
+            "on": self.on.isoformat(),
+            "respondents": {lens: int(respondents[row, place]) for place, lens in enumerate(ANSWERING)},
+            "axes": axes,
+            "summary": {"minimum": min(kept, default=None), "median": median(kept) if kept else None},
+            "completeness": {lens: _plain(completeness[row, place]) for place, lens in enumerate(ANSWERING)},
+            "findings": [self._advisory(one, head) for one in found],
+            "unjudged": unjudged,
+        }
+        return result | {"kind": "reading"} if reading else result
 
     def _advisory(self, finding: dict[str, Any], head: Head) -> dict[str, Any]:
         """A rule of another country's law is an advisory note, and says so."""
@@ -516,67 +421,67 @@ class Scores:
             return {**finding, "advisory": True}
         return finding
 
-    def _axis(
-        self,
-        row: dict[str, Any],
-        id_: str,
-        axis: str,
-        cells: dict[Any, Any],
-        indices: dict[Any, Any],
-        holding: dict[Any, list[tuple[int, str]]],
-        *,
-        thin: bool,
-        reading: bool,
-    ) -> dict[str, Any]:
-        def lens(name: str, short: str) -> dict[str, Any] | None:
-            if row[short] is None:
-                return None
-            own = {
-                level.id: {
-                    key: cells[id_, name, axis, level.number][key] for key in ("value", "known", "low", "high")
-                }
-                for level in self.matrix.levels
-            }
-            if reading:  # a text shows cells; a headline would make it an evaluation
-                return {"position": None, "high": None, "complete": False, "level": None, "cells": own}
-            return {**_bounds(row[short], row[f"{short}h"]), "cells": own}
-
-        retained = None
-        if row["retained"] is not None:
-            caps = sorted(holding.get((id_, axis), []))
-            retained = {
-                **_bounds(row["retained"], row["retained_high"]),
-                "decided_by": "experienced" if row["e"] < row["d"] - EPS else "declared",
-                "before_cap": row["before"],
-                "ceilings": [name for cap, name in caps if cap < row["before"] - EPS],
+    def _axis(self, row: int, axis: int, *, thin: bool, reading: bool) -> dict[str, Any]:
+        kept, state = self.retained, self.showcase
+        result: dict[str, Any] = {
+            "applicable": bool(self.applicable[row, axis]),
+            "unilateral": bool(np.isnan(self.low[row, :DOCUMENTED, axis]).sum() == 1),
+        }
+        for lens, name in enumerate(LENSES):
+            result[name] = self._lens(row, lens, axis, reading=reading)
+        result["retained"] = None
+        if not math.isnan(kept.position[row, axis]):
+            before = float(kept.before[row, axis])
+            caps = sorted(
+                (one.cap, one.id)
+                for place, one in enumerate(self.rulebook.ceilings)
+                if kept.holds[place, row, axis] and one.cap < before - EPS
+            )
+            patients_lower = self.low[row, EXPERIENCED, axis] < self.low[row, DECLARED, axis] - EPS
+            result["retained"] = {
+                **_bounds(kept.position[row, axis], kept.high[row, axis]),
+                "decided_by": "experienced" if patients_lower else "declared",
+                "before_cap": before,
+                "ceilings": [name for _, name in caps],
                 "thin": thin,
             }
-        conditions: dict[str, Any] = {}
-        for condition in self.matrix.ids("conditions"):
-            side = {name: indices.get((id_, axis, condition, name), {}).get("index") for name in ANSWERING}
-            known = [value for value in side.values() if value is not None]
-            conditions[condition] = {**side, "combined": min(known)} if known else None
-        showcase: dict[str, Any] = {"state": None, "index": None, "failing": [], "unproven": []}
-        if not reading:
-            below = self.matrix.thresholds.condition - EPS
-            showcase = {
-                "state": STATES[round(row["state"])],
-                "index": row["index"],
-                "failing": [one for one in CRITERIA if row[one] is not None and row[one] < below],
-                "unproven": [one for one in CRITERIA if row[one] is None],
-            }
-        return {
-            "applicable": row["applicable"] > 0,
-            "unilateral": row["unilateral"] > 0,
-            "declared": lens("declared", "d"),
-            "experienced": lens("experienced", "e"),
-            "documented": lens("documented", "o"),
-            "retained": retained,
-            "gap": row["gap"],
-            "exposure": row["exposed"] > 0 and not reading,
-            "conditions": conditions,
-            "showcase": showcase,
+        result["gap"] = _plain(self.gap[row, axis])
+        result["exposure"] = not reading and bool(state["exposure"][row, axis] == 1)
+        sides = (*ANSWERING, "combined")
+        result["conditions"] = {
+            name: None
+            if math.isnan(self.conditions[row, 2, axis, place])
+            else {side: _plain(self.conditions[row, at, axis, place]) for at, side in enumerate(sides)}
+            for place, name in enumerate(self.plan.conditions)
         }
+        result["showcase"] = {"state": None, "index": None, "failing": [], "unproven": []}
+        if not reading:
+            short = self.matrix.thresholds.condition - EPS
+            lowest = {name: self.condition(name, 2)[row, axis] for name in CRITERIA}
+            result["showcase"] = {
+                "state": STATES[int(state["state"][row, axis])],
+                "index": _plain(state["index"][row, axis]),
+                "failing": [name for name, value in lowest.items() if value < short],
+                "unproven": [name for name, value in lowest.items() if math.isnan(value)],
+            }
+        return result
+
+    def _lens(self, row: int, lens: int, axis: int, *, reading: bool) -> dict[str, Any] | None:
+        if math.isnan(self.low[row, lens, axis]):
+            return None
+        of = self.cells
+        own = {
+            level.id: {
+                "value": _plain(of.value[row, lens, axis, place]),
+                "known": _plain(of.known[row, lens, axis, place]),
+                "low": float(of.low[row, lens, axis, place]),
+                "high": float(of.high[row, lens, axis, place]),
+            }
+            for place, level in enumerate(self.matrix.levels)
+        }
+        if reading:  # a text shows cells; a headline would make it an evaluation
+            return {"position": None, "high": None, "complete": False, "level": None, "cells": own}
+        return {**_bounds(self.low[row, lens, axis], self.high[row, lens, axis]), "cells": own}
 
     def trace(self, assessment: str) -> list[dict[str, Any]]:
         """The answers behind every cell of an assessment, a row per lens, item and role that was asked.
@@ -584,44 +489,76 @@ class Scores:
         Keys: axis, level (id, or none), condition, lens, item, role, n, dk, na, mean (of the role), x (of the
         lens), weight, core, low, high (progress of the item's cell). Role is none where nobody of the lens answered.
         """
-        id_of = {level.number: level.id for level in self.matrix.levels}
-        mine = col("assessment") == assessment
-        cells = _grouped(self.cells.filter(mine), "lens", "axis", "level")
-        voices: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        for row in self.counts.roles.filter(mine).rows(named=True):
-            voices.setdefault((row["lens"], row["item"]), []).append(row)
+        row = next(place for place, head in enumerate(self.heads) if head.id == assessment)
+        roles, voices = self.matrix.ids("roles"), self.voices
+        mine = np.flatnonzero(_rows(voices, self.heads) == row)
+        lens_of = voices.lens(self.matrix)
         rows = []
-        for item in self.items.filter(mine, col("lens") != "documented").rows(named=True):
-            cell = cells.get((item["lens"], item["axis"], item["level"]), {})
-            for voice in voices.get((item["lens"], item["item"]), [{}]):
-                n, d, a = (int(voice.get(key, 0)) for key in "nda")
-                rows.append(
-                    {
-                        "axis": item["axis"],
-                        "level": id_of.get(item["level"]),
-                        "condition": item["condition"] or None,
-                        "lens": item["lens"],
-                        "item": item["item"],
-                        "role": voice.get("role"),
-                        "n": n,
-                        "dk": d,
-                        "na": a - n - d,
-                        "mean": voice["s"] / n if n else None,
-                        "x": _none(item["x"]),
-                        "weight": item["w"],
-                        "core": item["loose"] < 1,
-                        "low": cell.get("low"),
-                        "high": cell.get("high"),
-                    }
-                )
-        order = {item.id: place for place, item in enumerate(self.questionnaire.items)}
-        return sorted(rows, key=lambda r: (order[r["item"]], r["lens"], r["role"] or ""))
+        for place, item in enumerate(self.questionnaire.items):
+            axis, level = self.plan.axis[place], self.plan.level[place]
+            for lens, name in enumerate(ANSWERING):
+                if not self.means.asked[row, lens, place]:
+                    continue
+                bounds = {
+                    key: float(bound[row, lens, axis, level - 1]) if level else None
+                    for key, bound in (("low", self.cells.low), ("high", self.cells.high))
+                }
+                said: list[int | None] = [
+                    int(v) for v in mine if lens_of[v] == lens and voices.a[v, place] > 0
+                ]
+                for voice in said or [None]:
+                    n, d, a = (
+                        0 if voice is None else int(of[voice, place]) for of in (voices.n, voices.d, voices.a)
+                    )
+                    rows.append(
+                        {
+                            "axis": item.axis,
+                            "level": item.level,
+                            "condition": item.condition,
+                            "lens": name,
+                            "item": item.id,
+                            "role": None if voice is None else roles[voices.role[voice]],
+                            "n": n,
+                            "dk": d,
+                            "na": a - n - d,
+                            "mean": float(voices.s[voice, place]) / n if n else None,
+                            "x": _plain(self.means.x[row, lens, place]),
+                            "weight": item.weight,
+                            "core": item.core,
+                            **bounds,
+                        }
+                    )
+        return rows
+
+
+@lru_cache(maxsize=16)
+def _fact_names(of: Plan, matrix: Matrix) -> tuple[str, ...]:
+    """The names of the facts, in the order in which ``Scores.facts`` lays them out."""
+    per_axis = [*LENSES, "retained", "undocumented", "gap", "index", *FLAGS, "state"]
+    sides = (*(f".{lens}" for lens in ANSWERING), "")
+    levels = matrix.ids("levels")
+    return (
+        *(f"{axis}.{name}" for name in per_axis for axis in of.axes),
+        *(f"{axis}.{condition}{side}" for side in sides for axis in of.axes for condition in of.conditions),
+        *(f"{axis}.cell.{level}.{lens}" for lens in ANSWERING for axis in of.axes for level in levels),
+        *(f"item.{item}.{lens}" for lens in (*LENSES, "combined") for item in of.items),
+        *(f"overall.{condition}" for condition in of.conditions),
+        *(f"{kind}.{lens}" for kind in ("respondents", "completeness") for lens in ANSWERING),
+        "channel.staff_entered",
+        "evidence.coverage",
+        "programme.months",
+    )
+
+
+def _plain(value: float) -> float | None:
+    """A number as JSON carries it; NaN is none."""
+    return None if math.isnan(value) else float(value)
 
 
 def _bounds(position: float, high: float) -> dict[str, Any]:
     return {
-        "position": position,
-        "high": high,
-        "complete": high - position <= EPS,
+        "position": float(position),
+        "high": float(high),
+        "complete": bool(high - position <= EPS),
         "level": math.floor(position + EPS),
     }

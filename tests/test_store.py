@@ -692,6 +692,8 @@ def test_a_wrong_address_is_refused_without_its_password() -> None:
     refusal("store-url", lambda: Store.open("nosuchdatabase://host/x"))
     for address in ("postgresql+nosuchdriver://me:secret@host/pomey", "me:secret@host"):
         assert "secret" not in str(refusal("store-url", lambda address=address: Store.open(address)))
+    missing = refusal("store-driver", lambda: Store.open("oracle+oracledb://me:secret@host/pomey"))
+    assert "secret" not in str(missing)
 
 
 def test_the_folder_is_made_and_may_have_any_name(tmp_path: Path) -> None:

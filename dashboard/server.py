@@ -1,0 +1,199 @@
+"""The server: the dashboard's script with its settings, a health answer, the page's language and safe headers."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import gc
+import hashlib
+import os
+import re
+import tomllib
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+import streamlit as st
+from starlette.middleware import Middleware
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from dashboard import answering, frame, home, results
+from matrix import load_matrix
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+ROOT = Path(__file__).parent.parent
+SCRIPT = ROOT / "app.py"
+SETTINGS = ROOT / ".streamlit" / "config.toml"
+PORT = 8501
+WARM = (answering, home, results)  # imported before the first visitor comes
+
+
+def settings(host: str = "localhost", port: int = PORT) -> dict[str, Any]:
+    """The framework's settings by dotted name: those of the settings file, then where to listen."""
+    flat = _flat(tomllib.loads(SETTINGS.read_text(encoding="utf-8")))
+    return flat | {"server.address": host, "server.port": port, "server.headless": True}
+
+
+def application() -> st.App:
+    """The dashboard as an ASGI application."""
+    return st.App(
+        SCRIPT,
+        lifespan=_lifespan,
+        routes=[Route("/health", _health)],
+        middleware=[Middleware(SafeHeaders), Middleware(PageLanguage)],
+    )
+
+
+def serve(host: str = "localhost", port: int = PORT, store_url: str | None = None) -> None:
+    """Serve the dashboard until stopped; ``store_url`` as in ``Store.open``."""
+    if store_url:
+        os.environ["POMEY_STORE"] = store_url
+    application().run(config=settings(host, port))
+
+
+class PageLanguage:
+    """Writes the visitor's language into ``<html lang>``, which the framework fixes to English."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything through; rewrite the one attribute of HTML answers."""
+        if scope["type"] != "http" or not _is_page(scope):
+            await self.app(scope, receive, send)
+            return
+        start: Message = {}
+        body = b""
+        # The page is rewritten, so it must come unpacked and whole, never as "not modified".
+        dropped = (b"accept-encoding", b"if-none-match", b"if-modified-since", b"range")
+        scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] not in dropped]}
+
+        async def rewrite(message: Message) -> None:
+            nonlocal start, body
+            if message["type"] == "http.response.start":
+                start = message
+                return
+            body += message.get("body", b"")
+            if message.get("more_body"):
+                return
+            headers = [pair for pair in start["headers"] if pair[0].lower() != b"content-length"]
+            if dict(start["headers"]).get(b"content-type", b"").startswith(b"text/html"):
+                body = body.replace(b'<html lang="en">', f'<html lang="{asked_language(scope)}">'.encode(), 1)
+                headers = [pair for pair in headers if pair[0].lower() not in {b"etag", b"last-modified"}]
+            headers.append((b"content-length", str(len(body)).encode()))
+            await send({**start, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+
+        await self.app(scope, receive, rewrite)
+
+
+class SafeHeaders:
+    """Adds the security headers: only our own scripts run, nobody frames the page, no address leaks."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        page = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
+        inline = [frame.SCRIPT, *re.findall(r"<script>(.*?)</script>", page, re.DOTALL)]
+        hashes = " ".join(f"'sha256-{_digest(script)}'" for script in inline)
+        policy = {
+            # 'wasm-unsafe-eval' and blob: workers are the framework's own; the hashes are the inline scripts we know.
+            "default-src": "'self'",
+            "script-src": f"'self' 'wasm-unsafe-eval' {hashes}",
+            "style-src": "'self' 'unsafe-inline'",
+            "img-src": "'self' data: blob:",
+            "font-src": "'self' data:",
+            "connect-src": "'self' ws: wss:",
+            "worker-src": "'self' blob:",
+            "object-src": "'none'",
+            "base-uri": "'self'",
+            "form-action": "'self'",
+            "frame-ancestors": "'none'",
+        }
+        self.headers = [
+            (b"content-security-policy", "; ".join(f"{k} {v}" for k, v in policy.items()).encode()),
+            (b"x-content-type-options", b"nosniff"),
+            (b"x-frame-options", b"DENY"),
+            (b"referrer-policy", b"same-origin"),
+            (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything through with the headers added."""
+
+        async def add(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], *self.headers]}
+            await send(message)
+
+        await self.app(scope, receive, add if scope["type"] == "http" else send)
+
+
+def asked_language(scope: Mapping[str, Any]) -> str:
+    """The language of a request: its address, else the browser's first one we speak, else the matrix's first."""
+    known: tuple[str, ...] = load_matrix().languages
+    asked: list[str] = parse_qs(scope["query_string"].decode("latin-1")).get("lang", [])
+    header = dict(scope["headers"]).get(b"accept-language", b"").decode("latin-1")
+    for candidate in [*asked, *(one.split(";")[0].strip()[:2].lower() for one in header.split(","))]:
+        if candidate in known:
+            return str(candidate)
+    return known[0]
+
+
+@asynccontextmanager
+async def _lifespan(_: st.App) -> AsyncIterator[None]:
+    """Load what every page needs, then put it out of the garbage collector's sight; close the store at the end."""
+    frame.matrix()
+    frame.questionnaires()
+    frame.words()
+    store = frame.store()
+    results.warm()
+    gc.collect()
+    gc.freeze()
+    yield
+    store.close()
+
+
+async def _health(_: Request) -> JSONResponse:
+    """Whether the store answers; 503 when it does not."""
+    try:
+        frame.store().institutions()
+    except Exception:  # noqa: BLE001  # whatever is wrong, the answer is the same
+        return JSONResponse({"status": "store"}, status_code=503)
+    return JSONResponse({"status": "ok"})
+
+
+def _is_page(scope: Scope) -> bool:
+    path = scope["path"]
+    reserved = ("/_stcore", "/static", "/media", "/component", "/health")
+    return not path.startswith(reserved) and "." not in path.rsplit("/", 1)[-1]
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _flat(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat |= _flat(value, f"{above}{key}.") if isinstance(value, dict) else {f"{above}{key}": value}
+    return flat
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m dashboard.server")
+    parser.add_argument("--host", default="localhost")
+    parser.add_argument("--port", type=int, default=PORT)
+    parser.add_argument("--store")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    given = _arguments()
+    serve(given.host, given.port, given.store)

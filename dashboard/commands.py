@@ -162,6 +162,8 @@ def check_document(
 
 
 def _score(call: argparse.Namespace) -> int:
+    if call.engine not in ("pandas", "spark"):
+        _spare_pandas()
     from data.tables import read_table
     from scoring import score
 
@@ -206,6 +208,27 @@ def find_questionnaire(name: str) -> Questionnaire:
         name, 1, "--questionnaire", "unknown-questionnaire", {"id": name}, nearest(name, known), known
     )
     raise Refused([problem])
+
+
+class _NoPandas:
+    """Hides pandas from whoever looks for it."""
+
+    @staticmethod
+    def find_spec(name: str, *_: object) -> None:
+        """Refuse pandas; leave every other module to the next finder."""
+        if name == "pandas":
+            raise ModuleNotFoundError(name=name)
+
+
+def _spare_pandas() -> None:
+    """Let PyArrow find no pandas: at its first conversion it would load it (a second), needed or not."""
+    import pyarrow as pa
+
+    sys.meta_path.insert(0, _NoPandas)  # type: ignore[arg-type]
+    try:
+        pa.scalar("")
+    finally:
+        sys.meta_path.remove(_NoPandas)  # type: ignore[arg-type]
 
 
 def on_engine(table: Any, engine: str) -> Any:

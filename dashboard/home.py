@@ -9,8 +9,8 @@ import streamlit as st
 
 from dashboard import frame
 from dashboard.answering import minutes_for
-from dashboard.example import add_example
 from data import Campaign, Progress, StoreError
+from data.demo import load_example
 from matrix import day
 
 word = frame.word
@@ -18,6 +18,8 @@ COUNTRIES = ("be", "fr", "lu", "ch", "nl", "ca", "other")
 TYPES = ("university", "general", "psychiatric", "rehabilitation", "other")
 QUESTIONNAIRE = "hospital"
 TITLE_LIMIT = 120
+LISTED = 10
+"""More assessments than that are chosen from a list that can be searched."""
 
 
 def page() -> None:
@@ -26,10 +28,12 @@ def page() -> None:
     if not every:
         _welcome()
         return
-    chosen = frame.current(every)
+    many = len(every) > LISTED
+    chosen = frame.choose(every) if many else frame.current(every)
     if chosen is not None:
         _assessment(chosen)
-    _others([one for one in every if chosen is None or one.id != chosen.id])
+        if not many:
+            _others([one for one in every if one.id != chosen.id])
     with st.expander(word("new-assessment"), key="new-assessment"):
         _new()
     if not any(one.synthetic for one in every):
@@ -66,11 +70,11 @@ def _example(kind: str) -> None:
         width="stretch" if kind == "primary" else "content",
     ):
         try:
-            campaign = add_example(frame.store(), frame.questionnaires()[QUESTIONNAIRE], frame.language())
+            made = load_example(frame.store(), frame.language())
         except StoreError as error:
             st.error(word("trouble", why=error.text(frame.language())))
             return
-        frame.go("results", campaign=campaign.id, role="", respondent="", axis="", part="")
+        frame.go("results", campaign=made, role="", respondent="", axis="", part="")
 
 
 def _assessment(campaign: Campaign) -> None:

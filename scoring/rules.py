@@ -7,6 +7,7 @@ three values are numbers (0 false, 1/2 unknown, 1 true), so that "all" is a mini
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -31,7 +32,7 @@ from matrix import (
     parse,
 )
 from matrix.model import cited, merge
-from matrix.types import Citation, Flag, Frozen, Id, Number, Texts, Whole
+from matrix.types import Citation, Flag, Format, Frozen, Id, Number, Texts, Whole
 from questionnaires import load_library
 from scoring.ladder import EPS, Ceiling
 
@@ -98,7 +99,7 @@ class Cap(Frozen):
 class Rule(Frozen):
     """One file of the rulebook."""
 
-    schema_: Literal[1] = Field(alias="schema")
+    schema_: Format = Field(alias="schema")
     id: Id
     kind: Literal["risk", "ceiling", "safeguard"]
     severity: Literal["low", "medium", "high", "critical"]
@@ -165,6 +166,17 @@ def clauses(condition: Any, *, holds: bool = True) -> tuple[tuple[Term, ...], ..
         return tuple(dict.fromkeys(clause for part in parts for clause in part))
     joined = (tuple(dict.fromkeys(t for clause in one for t in clause)) for one in product(*parts))
     return tuple(dict.fromkeys(joined))
+
+
+def _ways(condition: Any, *, holds: bool = True) -> int:
+    """How many clauses a condition would make, counted without making them."""
+    if isinstance(condition, Leaf):
+        return 1
+    if isinstance(condition, Not):
+        return _ways(condition.not_, holds=not holds)
+    parts = condition.all if isinstance(condition, All) else condition.any
+    ways = [_ways(one, holds=holds) for one in parts]
+    return math.prod(ways) if isinstance(condition, All) == holds else sum(ways)
 
 
 @dataclass(frozen=True)
@@ -263,8 +275,8 @@ def check_rule(
         own += _conditions(document, data.get("when"), ("when",), facts)
     rule, problems = parse(document, Rule, matrix.languages)
     # The union of condition shapes makes the parser's own words about `when` unreadable: ours are told instead.
-    kept = [p for p in problems if not p.place.startswith("when") or p.code == "duplicate-key"]
-    if rule is not None and rule.when is not None and not own and len(clauses(rule.when)) > CLAUSE_LIMIT:
+    kept = [p for p in problems if p in document.problems or not re.match(r"when(\W|$)", p.place)]
+    if rule is not None and rule.when is not None and not own and _ways(rule.when) > CLAUSE_LIMIT:
         own.append(document.problem(("when",), "too-many-clauses", limit=CLAUSE_LIMIT))
     merged = merge(kept, own) or (problems if rule is None else ())
     return (None if merged else rule), merged
@@ -316,7 +328,7 @@ def _conditions(document: Document, here: Any, path: Path_, facts: dict[str, str
 
 def _leaf(document: Document, here: dict[str, Any], path: Path_, facts: dict[str, str]) -> Iterable[Problem]:
     known = ("fact", *OPERATORS)
-    for key in here.keys() - set(known):
+    for key in (one for one in here if one not in known):
         near = nearest(key, (*known, "all", "any", "not"))
         yield document.problem((*path, key), "unknown-key", suggestion=near, known=known, key=key)
     fact = here.get("fact")

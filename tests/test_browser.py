@@ -13,8 +13,8 @@ from axe_playwright_python.sync_playwright import Axe
 from browser import Server, browser, ready
 from playwright.sync_api import Browser, Page, expect
 
-from dashboard.example import add_example
 from data import Answer, Campaign, Store
+from data.demo import load_example
 from questionnaires import load_library
 
 pytestmark = pytest.mark.browser
@@ -54,7 +54,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Ca
     """A server on a store with the example."""
     server = Server(tmp_path_factory.mktemp("shown"))
     with Store.open(server.store) as store:
-        campaign = add_example(store, load_library()["hospital"], "fr")
+        campaign = store.campaign(load_example(store))
     server.start()
     yield server, campaign
     server.stop()

@@ -14,9 +14,9 @@ from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 from dashboard import answering, frame
-from dashboard.example import add_example
 from dashboard.server import settings
 from data import Answer, Campaign, Store
+from data.demo import load_example
 from matrix import load_matrix
 from questionnaires import load_library
 
@@ -39,7 +39,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 @pytest.fixture
 def example(store: Store) -> Campaign:
     """The example, in a store that the pages use."""
-    return add_example(store, load_library()["hospital"], "fr")
+    return store.campaign(load_example(store))
 
 
 def open_page(name: str = "home", **params: str) -> AppTest:

@@ -182,9 +182,11 @@ def _network(
         )
         name = plan().texts.network_institution[lang].format(number=f"{seed}-{number:03}")
         _institution(store, id_, name, country, type_, int(chance.integers(traits.beds[0], traits.beds[1])))
-        batch.append(
-            (id_, profile, simulate(profile, questionnaire, assessment=id_, seed=seed, on=on, lang=lang))
+        turnout = float(chance.uniform(traits.turnout[0], traits.turnout[1]))
+        simulated = simulate(
+            profile, questionnaire, assessment=id_, seed=seed, on=on, lang=lang, turnout=turnout
         )
+        batch.append((id_, profile, simulated))
         if len(batch) == BATCH:
             _fill(store, batch, questionnaire, lang, on)
             batch = []

@@ -163,6 +163,7 @@ class _Network(Frozen):
     countries: dict[Id, Share]
     types: dict[Id, Share]
     beds: Annotated[tuple[Whole, ...], Field(min_length=2, max_length=2)]
+    turnout: Annotated[tuple[Share, ...], Field(min_length=2, max_length=2)]
 
 
 class _Plan(Frozen):
@@ -242,6 +243,7 @@ def simulate(
     seed: int = 1,
     on: dt.date,
     lang: str = "fr",
+    turnout: float = 1.0,
 ) -> Simulated:
     """Let everybody of an institution answer a ladder questionnaire, and file its evidence.
 
@@ -256,11 +258,12 @@ def simulate(
         seed: the chance.
         on: the day by which everything was handed in, and from which ages count back.
         lang: the language of reasons, comments and titles.
+        turnout: the share of each role's people who answer; at least one of each does.
     """
     digest = hashlib.sha256(f"{seed}/{profile.id}/{assessment}/{form}".encode()).digest()
     chance = np.random.default_rng(int.from_bytes(digest[:8], "big"))
     items = questionnaire.form(form)
-    answers = _Answering(profile, questionnaire, items, chance, lang).rows(assessment, on)
+    answers = _Answering(profile, questionnaire, items, chance, lang, turnout).rows(assessment, on)
     evidence = _evidence(profile, items, chance, assessment, on, lang)
     start = (
         on - dt.timedelta(days=round(profile.months * DAYS_A_MONTH)) if profile.months is not None else None
@@ -327,10 +330,12 @@ class _Answering:
         items: Sequence[Item],
         chance: np.random.Generator,
         lang: str,
+        turnout: float,
     ) -> None:
         self.profile, self.questionnaire, self.items = profile, questionnaire, items
         self.chance, self.lang, self.habits = chance, lang, plan().habits
-        self.people = plan().people[profile.people]
+        invited = plan().people[profile.people]
+        self.people = {role: max(1, round(count * turnout)) for role, count in invited.items()}
 
     def rows(self, assessment: str, on: dt.date) -> dict[str, list[Any]]:
         """Every answer, respondent after respondent, as columns of the answers table."""

@@ -154,7 +154,7 @@ def check_document(
         ({"sources"}, "sources", check_sources),
     ):
         if marks & keys:
-            return kind, check(document)[1]  # type: ignore[operator]
+            return kind, check(document)[1]
     return "unknown", (*document.problems, document.problem((), "unknown-format"))
 
 
@@ -224,11 +224,11 @@ def _spare_pandas() -> None:
     """Let PyArrow find no pandas: at its first conversion it would load it (a second), needed or not."""
     import pyarrow as pa
 
-    sys.meta_path.insert(0, _NoPandas)  # type: ignore[arg-type]
+    sys.meta_path.insert(0, _NoPandas)
     try:
         pa.scalar("")
     finally:
-        sys.meta_path.remove(_NoPandas)  # type: ignore[arg-type]
+        sys.meta_path.remove(_NoPandas)
 
 
 def on_engine(table: Any, engine: str) -> Any:

@@ -2,14 +2,16 @@
 
 import streamlit as st
 
-from dashboard import answering, frame, home, results
+from dashboard import answering, frame, home, library, results, showcase
 
 st.set_page_config(layout="wide", initial_sidebar_state="collapsed", page_icon=frame.ICON)
-lang = frame.language()
+lang = frame.settle_language()
 pages = {
     "home": st.Page(home.page, title=frame.word("nav-home", lang), url_path="home", default=True),
     "answer": st.Page(answering.page, title=frame.word("nav-answer", lang), url_path="answer"),
     "results": st.Page(results.page, title=frame.word("nav-results", lang), url_path="results"),
+    "showcase": st.Page(showcase.page, title=frame.word("nav-showcase", lang), url_path="showcase"),
+    "questionnaires": st.Page(library.page, title=frame.word("nav-library", lang), url_path="questionnaires"),
 }
 here = st.navigation(list(pages.values()), position="hidden")
 frame.begin(pages, lang)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from itertools import zip_longest
 from statistics import median
 from typing import Any
 
@@ -23,10 +24,8 @@ ON = dt.date(2026, 1, 31)
 
 def smaller(questionnaire: Questionnaire, count: int) -> Questionnaire:
     """The same questionnaire with its first items of every axis only, ``count`` in all."""
-    by_axis = {axis: [i for i in questionnaire.items if i.axis == axis] for axis in load_matrix().ids("axes")}
-    kept = {i.id for place in range(count) for items in by_axis.values() for i in items[place : place + 1]}
-    ordered = [i for place in range(count) for items in by_axis.values() for i in items[place : place + 1]][:count]
-    names = {i.id for i in ordered} & kept
+    by_axis = [[i for i in questionnaire.items if i.axis == axis] for axis in load_matrix().ids("axes")]
+    names = [i.id for row in zip_longest(*by_axis) for i in row if i is not None][:count]
     data = questionnaire.model_dump(by_alias=True, exclude_none=True)
     data["items"] = [item for item in data["items"] if item["id"] in names]
     return Questionnaire.model_validate(data)
@@ -50,7 +49,18 @@ def hospital(questionnaire: Questionnaire) -> tuple[pa.Table, pa.Table]:
         for item in questionnaire.items[::3]
         if item.evidence
     ]
-    columns = ("assessment", "item", "title", "kind", "date", "valid_until", "added_by", "accepted_by", "units", "file")
+    columns = (
+        "assessment",
+        "item",
+        "title",
+        "kind",
+        "date",
+        "valid_until",
+        "added_by",
+        "accepted_by",
+        "units",
+        "file",
+    )
     return answers, pa.table({name: pa.array([row[i] for row in proofs]) for i, name in enumerate(columns)})
 
 
@@ -60,7 +70,9 @@ def run(rounds: int = 31) -> list[tuple[str, str, str]]:
     answers, evidence = hospital(questionnaire)
     load_rulebook()
     times: dict[str, list[float]] = {}
-    tables: dict[str, Any] = {engine: on_engine(answers, engine) for engine in ("arrow", "pandas", "polars", "duckdb")}
+    tables: dict[str, Any] = {
+        engine: on_engine(answers, engine) for engine in ("arrow", "pandas", "polars", "duckdb")
+    }
     for place in range(rounds + 2):
         for engine, table in tables.items():
             start = time.perf_counter()
@@ -70,7 +82,11 @@ def run(rounds: int = 31) -> list[tuple[str, str, str]]:
     base = median(times["arrow"])
     what = f"one hospital ({len(questionnaire.items)} items, {RESPONDENTS} respondents, three lenses, rules)"
     return [
-        (f"{what}: {engine}", f"{median(took) / base:.1f} x the default engine", f"{median(took) * 1000:.1f} ms")
+        (
+            f"{what}: {engine}",
+            f"{median(took) / base:.1f} x the default engine",
+            f"{median(took) * 1000:.1f} ms",
+        )
         for engine, took in times.items()
     ]
 

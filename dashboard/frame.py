@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -27,6 +28,7 @@ ICON = (HERE / "icon.svg").read_text(encoding="utf-8")
 KEPT = ("lang", "campaign", "role", "respondent", "axis", "part")
 """What an address carries: enough to come back after a closed tab or a restarted server."""
 SCRIPT = (HERE / "frame.js").read_text(encoding="utf-8")
+_spoken: ContextVar[str] = ContextVar("spoken", default="")
 _MARKDOWN = re.compile(r"([\\`*_\[\]$~<]|^\s*[#+>-]|(?<=^\d)[.)]|:(?=[a-z]))")
 
 
@@ -60,13 +62,18 @@ def questionnaires() -> dict[str, Questionnaire]:
 
 
 def language() -> str:
-    """The language chosen, or the one in the address, or the browser's, or the matrix's first."""
+    """The language of this run of the script."""
+    return _spoken.get() or settle_language()
+
+
+def settle_language() -> str:
+    """Settle the language at the start of a run: the one chosen, in the address, the browser's, the matrix's first."""
     known = matrix().languages
     browser = (st.context.locale or "").split("-")[0].lower()
-    for candidate in (st.session_state.get("lang"), st.query_params.get("lang"), browser):
-        if candidate in known:
-            return str(candidate)
-    return known[0]
+    wishes = (st.session_state.get("lang"), st.query_params.get("lang"), browser)
+    settled = next((str(one) for one in wishes if one in known), known[0])
+    _spoken.set(settled)
+    return settled
 
 
 def kept(name: str) -> str:

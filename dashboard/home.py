@@ -141,7 +141,8 @@ def _progress(progress: list[Progress]) -> None:
                 if one
                 else f'<td class="fr-n">0</td><td class="fr-n">0</td><td>{escape(word("nobody"))}</td>'
             )
-            rows.append(f'<tr><th scope="row">{escape(role.title[lang])}</th>{cells}</tr>')
+            kind = "" if one else ' class="fr-none"'
+            rows.append(f'<tr{kind}><th scope="row">{escape(role.title[lang])}</th>{cells}</tr>')
     heads = (
         f'<th scope="col">{escape(word("progress-role"))}</th>'
         f'<th scope="col" class="fr-n">{escape(word("progress-people"))}</th>'

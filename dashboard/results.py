@@ -44,7 +44,7 @@ def page() -> None:
     questionnaire = frame.questionnaire_of(campaign) if campaign else None
     if campaign is None or questionnaire is None:
         return
-    result, trace = _scored(campaign.id, _stamp(campaign.id), dt.datetime.now(tz=dt.UTC).date())
+    result, trace = scored(campaign)
     if not any(result["respondents"].values()):
         _empty(campaign)
         return
@@ -64,6 +64,11 @@ def page() -> None:
 def warm() -> None:
     """Load what the first visitor would otherwise wait for."""
     load_rulebook()
+
+
+def scored(campaign: Campaign) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The score object and the trace of an assessment as of today."""
+    return _scored(campaign.id, _stamp(campaign.id), dt.datetime.now(tz=dt.UTC).date())
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
@@ -104,7 +109,7 @@ def _top(campaign: Campaign, result: dict[str, Any]) -> None:
     """Headline, what it is about, and the figure."""
     lang, title = frame.language(), _name(campaign)
     frame.heading(headline(result, frame.matrix(), lang, title=title))
-    st.html(f'<p class="fr-small">{escape(_subtitle(campaign, result))}{frame.tag(campaign)}</p>')
+    st.html(f'<p class="fr-small">{escape(subtitle(campaign, result))}{frame.tag(campaign)}</p>')
     if campaign.kind == "reading":
         frame.banner(campaign)
     people = result["respondents"]
@@ -122,7 +127,8 @@ def _name(campaign: Campaign) -> str:
     return f"{frame.institutions()[campaign.institution].name} · {campaign.title}"
 
 
-def _subtitle(campaign: Campaign, result: dict[str, Any]) -> str:
+def subtitle(campaign: Campaign, result: dict[str, Any]) -> str:
+    """What a result is about: institution, assessment, form and who answered."""
     people = word("people-reading")
     if campaign.kind != "reading":
         sides = {lens: _people(count, lens) for lens, count in result["respondents"].items()}
@@ -272,7 +278,7 @@ def _lenses(result: dict[str, Any]) -> None:
         if kept and kept["ceilings"]:
             by += " · " + ", ".join(rules[id_].title[lang] for id_ in kept["ceilings"])
         rows.append((axis.title[lang], [*cells, by]))
-    st.html(_table(word("trace-axis"), columns, rows))
+    st.html(table(word("trace-axis"), columns, rows))
 
 
 def _range(lens: dict[str, Any] | None) -> str:
@@ -377,7 +383,7 @@ def _trace_lens(
         _trace_row(questionnaire, item, own, lens, said.get((lens, item), {})) for item, own in items.items()
     ]
     heads = [word("trace-x"), word("trace-role"), word("trace-answers")]
-    st.html(_table(word("trace-question"), heads, body, raw=True))
+    st.html(table(word("trace-question"), heads, body, raw=True))
 
 
 def _trace_row(
@@ -443,7 +449,7 @@ def _places(campaign: Campaign, questionnaire: Questionnaire) -> None:
         said = texts.get(row["answer"]) or f"{word('option-na')} ({row['reason']})"
         rows.append((ask.text[lang] if ask else row["item"], [said, row["comment"]]))
     if rows:
-        st.html(_table(word("trace-question"), [word("answer"), word("place")], rows))
+        st.html(table(word("trace-question"), [word("answer"), word("place")], rows))
     if silent:
         frame.paragraph(word("places-silent", n=silent), "small")
 
@@ -460,7 +466,7 @@ def _downloads(campaign: Campaign, result: dict[str, Any]) -> None:
                 frame.matrix(),
                 lang,
                 title=title,
-                subtitle=_marked(campaign, _subtitle(campaign, result)),
+                subtitle=_marked(campaign, subtitle(campaign, result)),
                 reasons=campaign.out_of_scope,
             ),
             file_name=f"{stem}.svg",
@@ -491,7 +497,7 @@ def _ascii(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", flat).strip("-")[:60]
 
 
-def _table(first: str, columns: list[str], rows: list[tuple[str, list[str]]], *, raw: bool = False) -> str:
+def table(first: str, columns: list[str], rows: list[tuple[str, list[str]]], *, raw: bool = False) -> str:
     """A plain table with row headings, stacked on a phone; ``raw`` cells are already HTML."""
     quote = (lambda text: text) if raw else escape
     heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in [first, *columns])

@@ -176,9 +176,9 @@ class Table:
         declared = nw.col("role").is_in(self.roles_of["declared"])
         lens = nw.when(declared).then(nw.lit("declared")).otherwise(nw.lit("experienced"))
         if self.wide:
-            mine = [item for item in asked if item in self.columns]
-            rows = self.frame.filter(
-                nw.any_horizontal(*(~nw.col(i).is_null() for i in mine), ignore_nulls=True)
+            said = [~nw.col(i).is_null() & (nw.col(i) != "") for i in asked if i in self.columns]
+            rows = (
+                self.frame.filter(nw.any_horizontal(*said, ignore_nulls=True)) if said else self.frame.head(0)
             )
         else:
             rows = self.frame.filter(nw.col("item").is_in(asked))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import product
@@ -32,6 +32,7 @@ from matrix import (
     parse,
 )
 from matrix.model import cited, merge
+from matrix.schemas import schema
 from matrix.types import Citation, Flag, Format, Frozen, Id, Number, Texts, Whole
 from questionnaires import load_library
 from scoring.ladder import EPS, Ceiling
@@ -218,6 +219,11 @@ def load_rulebook(folder: Path = RULEBOOK) -> Rulebook:
     if problems:
         raise Refused(problems)
     return Rulebook(rules)
+
+
+def schemas() -> dict[Path, str]:
+    """Text of the JSON schema of a rule, by the file that keeps it."""
+    return {RULEBOOK.with_name("rule.schema.json"): schema(Rule)}
 
 
 def known_facts(matrix: Matrix, items: Iterable[str]) -> dict[str, str]:
@@ -434,18 +440,20 @@ class Verdicts:
     clause: npt.NDArray[np.float64]
     instance: npt.NDArray[np.float64]
 
-    def of(self, row: int, inapplicable: Collection[int] = ()) -> tuple[list[Any], list[Any]]:
+    def of(self, row: int, silent: npt.NDArray[np.bool_] | None = None) -> tuple[list[Any], list[Any]]:
         """Findings and unjudged rules of one assessment, as the score's JSON carries them.
 
         A finding lists the leaves of the clauses that hold, an unjudged rule the unknown facts that would
-        decide it. No rule is judged for an axis that is not applicable.
+        decide it.
+
+        Args:
+            row: the assessment.
+            silent: marks the facts on which nothing is judged; a rule that lacks only such facts is no lack.
         """
         rules, axes = self.rules, load_matrix().ids("axes")
         found, unjudged = [], []
         for number in np.flatnonzero(self.instance[row] > 0):
             rule, axis = rules.instances[number]
-            if axis in inapplicable:
-                continue
             truth = self.instance[row, number]
             ends = (*rules.instance_at, len(rules.clause_at))
             deciding = [
@@ -461,7 +469,13 @@ class Verdicts:
                 because = [one for place, one in enumerate(because) if one not in because[:place]]
                 found.append({"rule": rule.id, "axis": named, "severity": rule.severity, "because": because})
             else:
+                if silent is not None:
+                    deciding = [
+                        leaf for leaf in deciding if rules.fact[leaf] < 0 or not silent[rules.fact[leaf]]
+                    ]
                 missing = list(dict.fromkeys(rules.leaves[leaf][1] for leaf in deciding))
+                if not missing:
+                    continue
                 unjudged.append({"rule": rule.id, "axis": named, "missing": missing})
         return found, unjudged
 

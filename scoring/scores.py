@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from statistics import median
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from matrix import Matrix, load_matrix
 from questionnaires import Questionnaire
-from scoring.answers import People, Places, Table, Voices, gather, joined, lens_means, places
+from scoring.answers import People, Places, Table, Voices, gather, joined, lens_means
 from scoring.ladder import (
     ANSWERING,
     DECLARED,
@@ -122,12 +122,17 @@ def whole_months(start: dt.date, on: dt.date) -> int:
     return (on.year - start.year) * 12 + on.month - start.month - (on.day < start.day)
 
 
+def _texts(table: Any) -> Iterator[dict[str, str]]:
+    """The rows of a small table as text, empty where nothing is given, whatever its engine calls that."""
+    for row in gather(nw.from_native(table)).to_arrow().to_pylist():
+        yield {key: "" if value is None else str(value) for key, value in row.items()}
+
+
 def _heads(assessments: Any, on: dt.date, form: str) -> dict[str, Head]:
     if assessments is None:
         return {}
     heads = {}
-    for row in gather(nw.from_native(assessments)).rows(named=True):
-        text = {key: "" if value is None or value != value else str(value) for key, value in row.items()}  # noqa: PLR0124  # NaN
+    for text in _texts(assessments):
         start = text.get("programme_start")
         heads[text["assessment"]] = Head(
             text["assessment"],
@@ -174,23 +179,19 @@ def _support(
     if evidence is None:
         return support
     at = matrix.thresholds
-    table = gather(nw.from_native(evidence))
     day, first = on.isoformat(), (on - dt.timedelta(days=at.evidence_days)).isoformat()
-    until, dated = nw.col("valid_until").fill_null(""), nw.col("date")
-    accepted, added = (nw.col(name).fill_null("").str.strip_chars() for name in ("accepted_by", "added_by"))
-    good = table.filter(
-        (accepted != "")
-        & (accepted != added)
-        & (dated <= day)
-        & (((until != "") & (until >= day)) | ((until == "") & (dated >= first)))  # ISO dates compare as text
-    )
+    row_of = {head.id: row for row, head in enumerate(heads)}
+    place_of = {item: place for place, item in enumerate(of.items)}
     kinds = {item.id: item.evidence for item in questionnaire.items}
-    row, place = places(good["assessment"], [head.id for head in heads]), places(good["item"], of.items)
-    for where, item, name, kind, units in zip(
-        row, place, good["item"], good["kind"], good["units"], strict=True
-    ):
-        if where >= 0 and item >= 0 and kind in kinds[name]:
-            support[where, item] = max(support[where, item], 1.0 if units == "all" else at.single_unit)
+    for piece in _texts(evidence):
+        row, place = row_of.get(piece["assessment"]), place_of.get(piece["item"])
+        if row is None or place is None or piece["kind"] not in kinds[piece["item"]]:
+            continue
+        dated, until = piece["date"][:10], piece.get("valid_until", "")[:10]
+        valid = until >= day if until else dated >= first  # ISO dates compare as text
+        accepted, added = piece["accepted_by"].strip(), piece["added_by"].strip()
+        if accepted and accepted != added and valid and "" < dated <= day:
+            support[row, place] = max(support[row, place], 1.0 if piece["units"] == "all" else at.single_unit)
     return support
 
 
@@ -355,7 +356,7 @@ class Scores:
             has = ~np.isnan(combined)
             overall = np.where(has, combined, 0).sum(1) / has.sum(1)
         months = np.array([math.nan if head.months is None else head.months for head in self.heads])
-        return np.concatenate(
+        facts = np.concatenate(
             [
                 *(np.asarray(one, dtype=float) for one in axis),
                 self.conditions.reshape(size, -1),
@@ -369,6 +370,24 @@ class Scores:
             ],
             axis=1,
         )
+        facts[self._silent] = np.nan
+        return facts
+
+    @cached_property
+    def _silent(self) -> npt.NDArray[np.bool_]:
+        """Assessment, fact: the facts of an axis that is not applicable, on which nothing is judged."""
+        axes = self.plan.axes
+        of_item = {
+            f"item.{item}": axes[axis] for item, axis in zip(self.plan.items, self.plan.axis, strict=True)
+        }
+        owner = [
+            -1 if name.endswith(".applicable") else axes.index(head) if head in axes else -1
+            for name in self.fact_names
+            for head in [of_item.get(name.rpartition(".")[0]) or name.partition(".")[0]]
+        ]
+        closed = np.column_stack([~self.applicable, np.zeros(len(self.heads), dtype=bool)])
+        silent: npt.NDArray[np.bool_] = closed[:, owner]
+        return silent
 
     @property
     def fact_names(self) -> tuple[str, ...]:
@@ -398,8 +417,7 @@ class Scores:
             for name, one in axes.items()
             if one["retained"] is not None and one["applicable"] and name != APART
         ]
-        silent = [axis for axis in range(len(self.plan.axes)) if not self.applicable[row, axis]]
-        found, unjudged = ([], []) if reading else self.verdicts.of(row, silent)
+        found, unjudged = ([], []) if reading else self.verdicts.of(row, self._silent[row])
         result: dict[str, Any] = {
             "assessment": head.id,
             "questionnaire": {"id": self.questionnaire.id, "version": self.questionnaire.version},

@@ -49,7 +49,11 @@ def _run_score(entry: dict[str, Any]) -> None:
     questionnaire = build(entry["items"], scales_of(entry["answers"]))
     answers = answer_table(entry["answers"], questionnaire)
     about = entry.get("about")
-    heads = pa.table({"assessment": ["a"], **{key: [str(value)] for key, value in about.items()}}) if about else None
+    heads = (
+        pa.table({"assessment": ["a"], **{key: [str(value)] for key, value in about.items()}})
+        if about
+        else None
+    )
     proof = evidence_table(entry["evidence"]) if "evidence" in entry else None
     on = dt.date.fromisoformat(str(entry.get("on", "2026-01-31")))
     form = entry.get("form", "full")
@@ -61,7 +65,11 @@ def _run_score(entry: dict[str, Any]) -> None:
         _judge(result, entry["expect"], engine)
     rows = [table.to_pylist() if table else [] for table in (answers, proof, heads)]
     (result,) = reference(questionnaire, rows[0], evidence=rows[1], assessments=rows[2], on=on, form=form)
-    known = {path: value for path, value in entry["expect"].items() if path.split(".")[0] in {*result, *result["axes"]}}
+    known = {
+        path: value
+        for path, value in entry["expect"].items()
+        if path.split(".")[0] in {*result, *result["axes"]}
+    }
     _judge(result, known, "by hand")
 
 
@@ -78,7 +86,9 @@ def scales_of(groups: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
     """Scales with every value a case's answers name, beside none and all."""
     given = [one for answers in groups.values() for one in answers.values()]
     values = {0, 1, *(one for said in given for one in (said if isinstance(said, list) else [said]))}
-    scale = {option_id(value): float(value) for value in sorted(v for v in values if isinstance(v, int | float))}
+    scale = {
+        option_id(value): float(value) for value in sorted(v for v in values if isinstance(v, int | float))
+    }
     return {"institution": scale, "patients": scale}
 
 
@@ -175,7 +185,9 @@ def wide_table(table: pa.Table, items: Iterable[str] | None = None) -> pa.Table:
     rows = table.to_pylist()
     people: dict[tuple[str, str, str], dict[str, str]] = {}
     for row in rows:
-        people.setdefault((row["assessment"], row["respondent"], row["role"]), {})[row["item"]] = row["answer"]
+        people.setdefault((row["assessment"], row["respondent"], row["role"]), {})[row["item"]] = row[
+            "answer"
+        ]
     names = sorted({row["item"] for row in rows}) if items is None else list(items)
     columns: dict[str, list[str | None]] = {
         key: [who[place] for who in people] for place, key in enumerate(("assessment", "respondent", "role"))

@@ -103,7 +103,10 @@ class Assessment:
         put = {(item.id, lens) for item in self.items for lens in LENSES if item.asked_of(lens)}
         self.answers = [row for row in answers if (row["item"], LENS_OF[row["role"]]) in put]
         self.x = {
-            (lens, item.id): self.lens_mean(lens, item) for lens in LENSES for item in self.items if item.asked_of(lens)
+            (lens, item.id): self.lens_mean(lens, item)
+            for lens in LENSES
+            for item in self.items
+            if item.asked_of(lens)
         }
 
     # --- from answers to a position -------------------------------------------------------------------------
@@ -148,7 +151,9 @@ class Assessment:
                 bounds.append(unknown)
                 continue
             filled = {item.id: unknown if x[item.id] is None else x[item.id] for item in asked}
-            c = math.fsum(item.weight * filled[item.id] for item in asked) / math.fsum(i.weight for i in asked)
+            c = math.fsum(item.weight * filled[item.id] for item in asked) / math.fsum(
+                i.weight for i in asked
+            )
             p = min(1.0, c / TAU)
             core = [filled[item.id] for item in asked if item.core]
             if core:
@@ -185,7 +190,9 @@ class Assessment:
         if all(self.x[lens, item.id] is None for item in levelled):
             return None
         x = {item.id: self.x[lens, item.id] for item in levelled}
-        return self.lens({level: self.cell(self.asked(lens, self.of_cell(axis, level)), x, level) for level in LEVELS})
+        return self.lens(
+            {level: self.cell(self.asked(lens, self.of_cell(axis, level)), x, level) for level in LEVELS}
+        )
 
     # --- documented -----------------------------------------------------------------------------------------
     def supports(self, piece: Row, item: Item) -> bool:
@@ -266,7 +273,9 @@ class Assessment:
                         names.append((cap, self.ceilings[condition]))
         return {
             **standing(low, high),
-            "decided_by": "experienced" if below(experienced["position"], declared["position"]) else "declared",
+            "decided_by": "experienced"
+            if below(experienced["position"], declared["position"])
+            else "declared",
             "before_cap": before,
             "ceilings": [name for _, name in sorted(names)],
             "thin": any(count < 5 for count in self.respondents().values()),
@@ -342,7 +351,10 @@ class Assessment:
     # --- the whole ------------------------------------------------------------------------------------------
     def respondents(self) -> dict[str, int]:
         """Distinct ids with at least one answer, per lens."""
-        return {lens: len({r["respondent"] for r in self.answers if LENS_OF[r["role"]] == lens}) for lens in LENSES}
+        return {
+            lens: len({r["respondent"] for r in self.answers if LENS_OF[r["role"]] == lens})
+            for lens in LENSES
+        }
 
     def completeness(self, lens: str) -> float | None:
         """Options and ``dk`` given, over items put to each respondent less his ``na``."""

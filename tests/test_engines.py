@@ -80,7 +80,12 @@ def tables(hospital: Questionnaire) -> dict[str, list[Row]]:
     heads = [
         {"assessment": "north", "form": "full", "programme_start": "2025-03-01"},
         {"assessment": "south", "form": "express"},
-        {"assessment": "west", "form": "full", "out_of_scope": "research", "out_of_scope_reason": "no research"},
+        {
+            "assessment": "west",
+            "form": "full",
+            "out_of_scope": "research",
+            "out_of_scope_reason": "no research",
+        },
     ]
     return {"answers": list(unique.values()), "evidence": evidence, "heads": heads}
 
@@ -134,9 +139,15 @@ def test_scores_are_plain_json(hospital: Questionnaire, tables: dict[str, list[R
 
 
 def test_the_default_engine_comes_alone() -> None:
-    """Scoring on Arrow imports neither the dashboard nor an engine it does not use."""
+    """Scoring on Arrow imports neither the dashboard nor an engine it does not use, and needs no pandas."""
     program = """
 import sys, datetime
+class Absent:
+    # PyArrow itself imports pandas, where it can, for any array made of a list: so it is as if not installed.
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "pandas":
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent())
 import pyarrow as pa
 from questionnaires import load_library
 from scoring import score
@@ -146,9 +157,11 @@ row = {"assessment": "a", "respondent": "p", "role": "professional", "item": ite
 for wide in (False, True):
     cells = {**{k: row[k] for k in ("assessment", "respondent", "role")}, item.id: "dk"} if wide else row
     score(hospital, pa.Table.from_pylist([cells]), on=datetime.date(2026, 1, 31)).to_json()
-print(*sorted({"streamlit", "pandas", "polars", "duckdb", "pyspark", "plotly", "sqlalchemy"} & set(sys.modules)))
+print(*sorted({"streamlit", "polars", "duckdb", "pyspark", "plotly", "sqlalchemy"} & set(sys.modules)))
 """
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert done.stdout.split() == []
 
 
@@ -178,8 +191,10 @@ def test_an_assessment_without_answers_is_listed(engine: str, wide: bool, small:
         assert empty["axes"]["services"]["declared"] is None
         assert empty["axes"]["services"]["applicable"] is True
         assert empty["summary"] == {"minimum": None, "median": None}
-        found = difference(golden_bare(empty), golden_bare(reference.reference(
-            small, [], assessments=[{"assessment": "empty"}], on=ON)[0]))
+        found = difference(
+            golden_bare(empty),
+            golden_bare(reference.reference(small, [], assessments=[{"assessment": "empty"}], on=ON)[0]),
+        )
         assert not found, found
 
 
@@ -205,7 +220,9 @@ def test_a_wide_table_may_lack_every_question(engine: str, small: Questionnaire)
 
 def test_a_wide_table_may_have_empty_cells_and_columns(small: Questionnaire) -> None:
     """Nothing, empty text and NaN in a wide table are no answer, and a column without a type is no trouble."""
-    answers = golden.answer_table({"professional x5": {"s1": 0.7}, "patient x1": {"s1": 0.3, "s2": 0.3}}, small)
+    answers = golden.answer_table(
+        {"professional x5": {"s1": 0.7}, "patient x1": {"s1": 0.3, "s2": 0.3}}, small
+    )
     expected = score(small, answers, on=ON).to_json()
     wide = golden.wide_table(answers, ["s1", "s2"])
     silent = {"assessment": "a", "respondent": "silent", "role": "patient", "s1": "", "s2": ""}
@@ -227,7 +244,9 @@ def test_a_wide_table_may_have_empty_cells_and_columns(small: Questionnaire) -> 
 
 def test_text_columns_may_be_of_any_kind(small: Questionnaire) -> None:
     """Dictionary, large and view strings, categories and objects are all text."""
-    answers = golden.answer_table({"professional x5": {"s1": 0.7, "s2": "dk"}, "patient x3": {"s1": 0.3}}, small)
+    answers = golden.answer_table(
+        {"professional x5": {"s1": 0.7, "s2": "dk"}, "patient x3": {"s1": 0.3}}, small
+    )
     expected = score(small, answers, on=ON).to_json()
 
     def cast(kind: pa.DataType) -> pa.Table:
@@ -266,7 +285,12 @@ def test_nothing_in_evidence_and_assessments_may_be_null(small: Questionnaire) -
 
     bare = without(proof, "valid_until", "file")
     empty = without(heads, "programme_start", "out_of_scope", "out_of_scope_reason", "form", "kind")
-    for convert in (lambda one: one, lambda one: one.to_pandas(), pl.from_arrow, lambda one: golden.on_engine(one, "duckdb")):
+    for convert in (
+        lambda one: one,
+        lambda one: one.to_pandas(),
+        pl.from_arrow,
+        lambda one: golden.on_engine(one, "duckdb"),
+    ):
         said = score(small, answers, evidence=convert(bare), assessments=convert(empty), on=ON).to_json()
         found = difference(said, expected)
         assert not found, found

@@ -20,11 +20,28 @@ from scoring import Rulebook, load_rulebook, score
 
 ON = dt.date(2026, 1, 31)
 SCALES = {
-    "institution": {"absent": 0.0, "planned": 0.0, "pilot": 0.3, "half": 0.5, "sixty": 0.6, "most": 0.7, "all": 1.0},
+    "institution": {
+        "absent": 0.0,
+        "planned": 0.0,
+        "pilot": 0.3,
+        "half": 0.5,
+        "sixty": 0.6,
+        "most": 0.7,
+        "all": 1.0,
+    },
     "patients": {"never": 0.0, "seldom": 0.3, "sometimes": 0.5, "often": 0.7, "always": 1.0},
 }
 SIDE_OF = {"declared": "institution", "experienced": "patients"}
-ROLES = ("direction", "professional", "professional", "quality", "patient", "patient", "patient_partner", "association")
+ROLES = (
+    "direction",
+    "professional",
+    "professional",
+    "quality",
+    "patient",
+    "patient",
+    "patient_partner",
+    "association",
+)
 TOLERANCE = 1e-9
 ANSWERS = ("assessment", "respondent", "role", "item", "answer", "reason")
 EVIDENCE = (
@@ -72,7 +89,10 @@ class Batch:
     def variants(self, changed: list[list[Row]]) -> Batch:
         """This one assessment, ``before``, and beside it a copy of it for each other list of answers."""
         answers, evidence, heads = [], [], []
-        for name, own in (("before", self.answers), *((f"after {n:03}", rows) for n, rows in enumerate(changed))):
+        for name, own in (
+            ("before", self.answers),
+            *((f"after {n:03}", rows) for n, rows in enumerate(changed)),
+        ):
             for rows, kept in ((own, answers), (self.evidence, evidence), (self.heads, heads)):
                 kept += [{**row, "assessment": name} for row in rows]
         return Batch(self.questionnaire, answers, evidence, heads)
@@ -119,7 +139,9 @@ def difference(left: Any, right: Any, path: str = "") -> str:
         found = (difference(left[key], right[key], f"{path}.{key}") for key in left)
         return next((one for one in found if one), "")
     if isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
-        found = (difference(one, two, f"{path}[{n}]") for n, (one, two) in enumerate(zip(left, right, strict=True)))
+        found = (
+            difference(one, two, f"{path}[{n}]") for n, (one, two) in enumerate(zip(left, right, strict=True))
+        )
         return next((one for one in found if one), "")
     plain = type(left) in (int, float) and type(right) in (int, float)
     same = abs(left - right) <= TOLERANCE if plain else (type(left) is type(right) and left == right)
@@ -128,7 +150,10 @@ def difference(left: Any, right: Any, path: str = "") -> str:
 
 def agree(left: list[dict[str, Any]], right: list[dict[str, Any]]) -> None:
     """Two batches of scores are the same, findings apart."""
-    said = [[{k: v for k, v in one.items() if k not in ("findings", "unjudged")} for one in s] for s in (left, right)]
+    said = [
+        [{k: v for k, v in one.items() if k not in ("findings", "unjudged")} for one in s]
+        for s in (left, right)
+    ]
     found = difference(*said)
     assert not found, found
 
@@ -140,7 +165,9 @@ def questionnaires(draw: st.DrawFn) -> Questionnaire:
     shapes: list[dict[str, Any]] = []
     if draw(st.sampled_from((True, True, True, False))):
         shapes += [{"axis": "services", "level": level, "ask": "both"} for level in reference.LEVELS]
-        beside = draw(st.sampled_from((reference.CRITERIA, (*reference.CRITERIA, "display"), ("feedback",), ())))
+        beside = draw(
+            st.sampled_from((reference.CRITERIA, (*reference.CRITERIA, "display"), ("feedback",), ()))
+        )
         shapes += [{"axis": "services", "ask": "both", "condition": condition} for condition in beside]
     for _ in range(draw(st.integers(0 if shapes else 1, 5))):
         level = draw(st.sampled_from((None, *reference.LEVELS)))
@@ -180,7 +207,14 @@ def assessments(draw: st.DrawFn, questionnaire: Questionnaire, name: str) -> Bat
             "away": ("na", "dk", "na", None),
         }
         # What people say where a level is asked, and where only a condition is.
-        moods = (("full", "cool"), ("warm", "warm"), ("any", "any"), ("full", "any"), ("cool", "full"), ("away", "away"))
+        moods = (
+            ("full", "cool"),
+            ("warm", "warm"),
+            ("any", "any"),
+            ("full", "any"),
+            ("cool", "full"),
+            ("away", "away"),
+        )
         mood = draw(st.sampled_from(moods))
         said = {
             item.id: draw(st.sampled_from(pools[mood[0] if item.level else mood[1]]))
@@ -241,7 +275,12 @@ single = batches(size=1).filter(lambda batch: bool(batch.answers))
 def lenses(one: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Every position of a score, by its path."""
     names = ("declared", "experienced", "documented", "retained")
-    return [(f"{axis}.{name}", at[name]) for axis, at in one["axes"].items() for name in names if at[name] is not None]
+    return [
+        (f"{axis}.{name}", at[name])
+        for axis, at in one["axes"].items()
+        for name in names
+        if at[name] is not None
+    ]
 
 
 # --- program and reference ----------------------------------------------------------------------------------
@@ -312,7 +351,9 @@ def test_a_better_answer_never_lowers_a_position(scorer: Scorer, batch: Batch, d
         scale = scale_of[row["role"]]
         if row["answer"] not in scale:
             return []
-        return [{**row, "answer": option} for option, value in scale.items() if value >= scale[row["answer"]]][1:]
+        return [
+            {**row, "answer": option} for option, value in scale.items() if value >= scale[row["answer"]]
+        ][1:]
 
     places = [place for place, row in enumerate(batch.answers) if raised(row)]
     changed = []
@@ -320,12 +361,14 @@ def test_a_better_answer_never_lowers_a_position(scorer: Scorer, batch: Batch, d
         row = batch.answers[place]
         for better in raised(row):
             changed.append([better if n == place else other for n, other in enumerate(batch.answers)])
-            changed.append([
-                next((one for one in raised(other) if one["answer"] == better["answer"]), other)
-                if (other["item"], other["role"]) == (row["item"], row["role"])
-                else other
-                for other in batch.answers
-            ])
+            changed.append(
+                [
+                    next((one for one in raised(other) if one["answer"] == better["answer"]), other)
+                    if (other["item"], other["role"]) == (row["item"], row["role"])
+                    else other
+                    for other in batch.answers
+                ]
+            )
     *afters, before = scorer(batch.variants(changed))
     assert before["assessment"] == "before"
     for after in afters:
@@ -349,12 +392,16 @@ def test_an_unknown_item_never_helps(scorer: Scorer, batch: Batch) -> None:
         if all(row["answer"] in ("na", "dk") for row in own):
             continue
         # Nobody knows any more.
-        changed.append([
-            {**row, "answer": "dk"} if its and row["answer"] != "na" else row
-            for row, its in zip(batch.answers, about, strict=True)
-        ])
+        changed.append(
+            [
+                {**row, "answer": "dk"} if its and row["answer"] != "na" else row
+                for row, its in zip(batch.answers, about, strict=True)
+            ]
+        )
         # Too few know: less than a third of each role.
-        crowd = [{**row, "respondent": f"{row['respondent']}/{n}", "answer": "dk"} for row in own for n in range(3)]
+        crowd = [
+            {**row, "respondent": f"{row['respondent']}/{n}", "answer": "dk"} for row in own for n in range(3)
+        ]
         changed.append(batch.answers + crowd)
         # Nobody answers; an item that some call not applicable would no longer be asked, which is another matter.
         if all(row["answer"] != "na" for row in own):
@@ -382,7 +429,9 @@ def test_order_is_irrelevant(scorer: Scorer, batch: Batch, random: Any) -> None:
     other = questionnaire.model_copy(
         update={
             "items": tuple(mixed(questionnaire.items)),
-            "scales": {name: tuple(mixed(questionnaire.scales[name])) for name in mixed(questionnaire.scales)},
+            "scales": {
+                name: tuple(mixed(questionnaire.scales[name])) for name in mixed(questionnaire.scales)
+            },
         }
     )
     rows = [[{key: row[key] for key in mixed(row)} for row in mixed(part)] for part in batch.parts]
@@ -393,7 +442,9 @@ def test_order_is_irrelevant(scorer: Scorer, batch: Batch, random: Any) -> None:
 @given(batches(size=2), st.randoms(use_true_random=False))
 def test_order_of_columns_is_irrelevant(batch: Batch, random: Any) -> None:
     """A table's columns may stand in any order, and others beside them."""
-    answers = table(batch.answers, ANSWERS).append_column("comment", pa.array([""] * len(batch.answers), pa.string()))
+    answers = table(batch.answers, ANSWERS).append_column(
+        "comment", pa.array([""] * len(batch.answers), pa.string())
+    )
     tables = [answers, table(batch.evidence, EVIDENCE), table(batch.heads, HEADS)]
     mixed = [one.select(random.sample(one.column_names, k=one.num_columns)) for one in tables]
     scores = score(

@@ -19,6 +19,7 @@ from jsonschema import Draft202012Validator
 
 import matrix.schemas
 import questionnaires.schemas
+import scoring.rules
 from matrix import (
     Document,
     Problem,
@@ -536,12 +537,12 @@ def test_any_change_of_a_good_file_ends_in_problems(data: st.DataObject) -> None
 
 # ── schemas
 
-SCHEMAS = matrix.schemas.schemas() | questionnaires.schemas.schemas()
+SCHEMAS = matrix.schemas.schemas() | questionnaires.schemas.schemas() | scoring.rules.schemas()
 
 
 @pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.name)
 def test_json_schemas_are_kept_up(path: Path) -> None:
-    """The JSON schema in the tree is the one the models give; `python -m questionnaires schemas` rewrites it."""
+    """The JSON schema in the tree is the one the models give; `python -m questionnaires schemas` and `python -m scoring` rewrite it."""
     assert path.read_text(encoding="utf-8") == SCHEMAS[path]
     Draft202012Validator.check_schema(json.loads(SCHEMAS[path]))
 
@@ -556,6 +557,7 @@ def test_shipped_files_keep_their_json_schema() -> None:
         (ROOT / "matrix" / "pomey.yaml", "pomey.schema.json"),
         (ROOT / "matrix" / "sources.yaml", "sources.schema.json"),
         *((path, "questionnaire.schema.json") for path in library.glob("*.yaml")),
+        *((path, "rule.schema.json") for path in (ROOT / "scoring" / "rulebook").glob("*.yaml")),
         *(
             (path, "crosswalk.schema.json")
             for path in (ROOT / "questionnaires" / "crosswalks").glob("*.yaml")

@@ -41,7 +41,7 @@ def url_of(folder: Path, query: str = "") -> str:
     return f"sqlite:///{folder / 'pomey.db'}{query}"
 
 
-def new_campaign(store: Store, **given: Any) -> Campaign:  # noqa: ANN401  # as add_campaign has them
+def new_campaign(store: Store, **given: Any) -> Campaign:  # as add_campaign has them
     """A campaign in an institution of its own."""
     institution = store.add_institution("Hôpital d'essai", country="be")
     return store.add_campaign(institution.id, QUESTIONNAIRE, **{"title": "Essai", "year": 2026, **given})
@@ -287,7 +287,7 @@ def test_a_wrong_campaign_is_refused(store: Store, campaign: str) -> None:
     """A campaign needs an institution, a title, a known kind and form, and a reason for each axis left out."""
     institution = store.campaign(campaign).institution
 
-    def add(institution_id: str = institution, **changes: Any) -> Campaign:  # noqa: ANN401  # likewise
+    def add(institution_id: str = institution, **changes: Any) -> Campaign:  # likewise
         return store.add_campaign(institution_id, QUESTIONNAIRE, **{"title": "T", "year": 2026, **changes})
 
     near = refusal("store-unknown-institution", lambda: add(institution[:-1]))

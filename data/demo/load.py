@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 EXAMPLE = "demo-example"
 """The id of the example institution and of its assessment."""
 EXAMPLE_PROFILE = "example"
-EXAMPLE_SEED = 1
+EXAMPLE_SEED = 14
 EXAMPLE_HOUSE = ("be", "general", 480)
 QUESTIONNAIRE = "hospital"
 READINGS = Path(__file__).with_name("readings")

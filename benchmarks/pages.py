@@ -1,0 +1,233 @@
+"""The Answer page under load and in a browser: its own server beside the framework's defaults and beside no saving."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import AsyncExitStack, closing, suppress
+from pathlib import Path
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.asyncio.client import ClientConnection, connect
+
+from data import Store
+from questionnaires import load_library
+
+ROOT = Path(__file__).parent.parent
+sys.path.append(str(ROOT / "tests"))
+
+SESSIONS = 10
+ROLE = "quality"
+PASSES = 5
+SECONDS = 6.0
+"""How long each side is driven in a pass."""
+CLICKS = 60
+"""Clicks of a pass in the browser, each side."""
+STARTS = 5
+HEALTH = {"tuned": "/health", "quiet": "/health", "default": "/_stcore/health"}
+WATCH = """() => {
+  window.took = [];
+  let began = 0;
+  document.addEventListener("click", () => { began ||= performance.now(); }, { capture: true });
+  new MutationObserver(() => { if (began) { window.took.push(performance.now() - began); began = 0; } })
+    .observe(document.querySelector(".fr-live"), { attributes: true, attributeFilter: ["data-last"] });
+}"""
+"""Notes, inside the browser, the milliseconds from a click to the change of the live region that says it is saved."""
+
+
+class Server:
+    """One server in a child process, on a store of its own with one campaign.
+
+    ``kind`` is ``tuned`` (as `pomey` serves), ``default`` (the same script under the framework's default settings)
+    or ``quiet`` (tuned, saving nothing).
+    """
+
+    def __init__(self, kind: str, folder: Path) -> None:
+        self.kind = kind
+        self.folder = folder / kind
+        self.folder.mkdir()
+        self.file = self.folder / "pomey.db"
+        with Store.open(f"sqlite:///{self.file}") as store:
+            house = store.add_institution("Hospital A", country="be")
+            questionnaire = load_library()["hospital"]
+            self.campaign = store.add_campaign(
+                house.id, questionnaire, title="2026", year=2026, form="express"
+            ).id
+        with socket.socket() as one:
+            one.bind(("127.0.0.1", 0))
+            self.port = int(one.getsockname()[1])
+        self.url = f"http://localhost:{self.port}"
+        # Away from the project the framework finds no settings of ours; it needs no terminal and a port, no more.
+        shutil.copy(ROOT / "app.py", self.folder)
+        port = str(self.port)
+        self.command = {
+            "tuned": [sys.executable, "-m", "dashboard.server", "--port", port],
+            "quiet": [sys.executable, __file__, "--quiet", port],
+            "default": [
+                *(sys.executable, "-m", "streamlit", "run", "app.py"),
+                *("--server.headless", "true", "--server.port", port),
+            ],
+        }[kind]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it is healthy."""
+        environment = os.environ | {
+            "POMEY_STORE": f"sqlite:///{self.file}",
+            "PYTHONPATH": str(ROOT),
+            "HOME": str(self.folder),
+        }
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(  # noqa: S603  # our own program
+                self.command, cwd=self.folder, env=environment, stdout=log, stderr=log
+            )
+        while self.process.poll() is None:
+            with suppress(urllib.error.URLError, ConnectionError):
+                urllib.request.urlopen(self.url + HEALTH[self.kind]).close()  # noqa: S310  # our own server
+                return
+            time.sleep(0.01)
+        raise AssertionError((self.folder / "log").read_text(encoding="utf-8"))
+
+    def stop(self) -> None:
+        """End it."""
+        if self.process:
+            self.process.terminate()
+            self.process.wait(15)
+            self.process = None
+
+    def memory(self) -> float:
+        """Resident memory in MiB."""
+        assert self.process
+        told = subprocess.run(  # noqa: S603
+            ["ps", "-o", "rss=", "-p", str(self.process.pid)],  # noqa: S607
+            check=True,
+            capture_output=True,
+        )
+        return int(told.stdout) / 1024
+
+    def saved(self) -> int:
+        """Answers in the store's file, every one ever saved."""
+        with closing(sqlite3.connect(self.file)) as connection:
+            return int(connection.execute("SELECT count(*) FROM answer").fetchone()[0])
+
+
+class Visitor:
+    """One visitor of the Answer page, speaking the framework's own protocol instead of a browser."""
+
+    def __init__(self, server: Server, number: int) -> None:
+        self.server = server
+        self.query = f"lang=fr&campaign={server.campaign}&role={ROLE}&respondent=p-{number}"
+        self.address = f"ws://localhost:{server.port}/_stcore/stream"
+        self.state = BackMsg().rerun_script
+        self.state.query_string = self.query
+        self.state.page_name = "answer"
+        self.state.context_info.locale = "fr-BE"
+        self.radios: dict[str, tuple[list[str], str]] = {}
+        """Options and fragment of each radio by its id, in the order of the page."""
+        self.values: dict[str, str] = {}
+        self.kept: set[str] = set()
+        self.clicks = 0
+        self.announced = ""
+
+    async def open(self, sockets: AsyncExitStack) -> None:
+        """Connect and see the page."""
+        to = connect(self.address, subprotocols=["streamlit"], max_size=None, compression=None)  # type: ignore[list-item]
+        self.socket: ClientConnection = await sockets.enter_async_context(to)
+        await self._run()
+        assert self.radios, (self.server.folder / "log").read_text(encoding="utf-8")
+
+    async def click(self) -> float:
+        """Choose the next option of the next question; returns the seconds until the page says it is saved."""
+        names = list(self.radios)
+        name = names[self.clicks % len(names)]
+        options, fragment = self.radios[name]
+        # The last two are "don't know" and "not applicable", which asks for a reason first.
+        self.values[name] = options[(self.clicks // len(names) + self.clicks) % (len(options) - 2)]
+        self.clicks += 1
+        before = self.announced
+        began = time.perf_counter()
+        await self._run(fragment)
+        took = time.perf_counter() - began
+        assert self.announced != before, "the page did not say that the answer is saved"
+        return took
+
+    async def _run(self, fragment: str = "") -> None:
+        del self.state.widget_states.widgets[:]
+        for name, value in self.values.items():
+            self.state.widget_states.widgets.add(id=name, string_value=value)
+        self.state.fragment_id = fragment
+        self.state.cached_message_hashes[:] = self.kept
+        message = BackMsg(rerun_script=self.state)
+        await self.socket.send(message.SerializeToString())
+        again = True
+        while again:
+            again = await self._drawn()
+
+    async def _drawn(self) -> bool:
+        """Read what the server draws until it has finished; returns whether it starts over at once."""
+        async for data in self.socket:
+            message = ForwardMsg.FromString(data)  # type: ignore[arg-type]
+            kind = message.WhichOneof("type")
+            if message.metadata.cacheable:
+                self.kept.add(message.hash)
+            if kind == "navigation":
+                self.state.page_script_hash, self.state.page_name = message.navigation.page_script_hash, ""
+            elif kind == "delta":
+                self._see(message)
+            elif kind == "script_finished":
+                return message.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN
+        raise AssertionError((self.server.folder / "log").read_text(encoding="utf-8"))
+
+    def _see(self, message: ForwardMsg) -> None:
+        element = message.delta.new_element
+        kind = element.WhichOneof("type")
+        if kind == "radio" and element.radio.id.endswith("|fr"):
+            self.radios[element.radio.id] = (list(element.radio.options), message.delta.fragment_id)
+        elif kind == "text_input":
+            self.values.setdefault(element.text_input.id, element.text_input.default)
+        elif kind == "html" and "data-announce=" in element.html.body:
+            self.announced = element.html.body.partition("data-announce=")[2].partition(">")[0]
+
+
+async def _drive(visitors: list[Visitor], seconds: float) -> tuple[float, list[float]]:
+    """Everyone clicks without a pause for so long; returns saves per second and the seconds of each."""
+    took: list[float] = []
+    began = time.perf_counter()
+
+    async def one(visitor: Visitor) -> None:
+        while time.perf_counter() - began < seconds:
+            took.append(await visitor.click())
+
+    await asyncio.gather(*(one(visitor) for visitor in visitors))
+    return len(took) / (time.perf_counter() - began), took
+
+
+async def _saving(
+    servers: list[Server], passes: int, seconds: float
+) -> dict[str, list[tuple[float, list[float]]]]:
+    """Saves per second and seconds of each save, by server and pass, the servers taking turns."""
+    rates: dict[str, list[tuple[float, list[float]]]] = {server.kind: [] for server in servers}
+    async with AsyncExitStack() as sockets:
+        everyone = {
+            server.kind: [Visitor(server, number) for number in range(SESSIONS)] for server in servers
+        }
+        for visitors in everyone.values():
+            for visitor in visitors:
+                await visitor.open(sockets)
+            await _drive(visitors, 1)
+        for turn in range(passes):
+            for server in servers[:: -1 if turn % 2 else 1]:
+                rates[server.kind].append(await _drive(everyone[server.kind], seconds))
+    for server in servers:
+        clicks = sum(visitor.clicks for visitor in everyone[server.kind])
+        assert server.saved() == clicks, (server.kind, server.saved(), clicks)
+    return rates

@@ -1,0 +1,718 @@
+"""Showcase: on each axis, what is shown beside what is given; what was found, why, and what clears it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from dashboard import frame
+from dashboard.results import EPSILON, ICONS, NOTHING, SEVERITIES, scored, subtitle, table
+from data import Campaign
+from matrix import load_sources, number, percent
+from questionnaires import Item, Questionnaire
+from scoring import CRITERIA, STATES, Rule, load_rulebook
+
+word = frame.word
+GROUPS = {
+    "shown": ("presence", "display"),
+    "given": CRITERIA,
+    "brakes": ("culture", "readiness", "status"),
+}
+"""What is shown, what is given and what holds back, by condition."""
+LENSES = ("declared", "experienced")
+POSITIONS = (*LENSES, "documented", "retained")
+GRAVE = ("critical", "high")
+"""Findings that are never folded away."""
+RISKS = ("critical", "high")
+"""States that make the headline."""
+SEVERITY_ICONS = {"critical": "▲▲", "high": "▲", "medium": "●", "low": "○"}
+SIGNS = {"yes": "✓", "no": "▽", "unknown": "?"}
+LISTED = 8
+"""Questions told behind a finding at most: the ones that weigh most."""
+MINUS = "\N{MINUS SIGN}"
+
+
+def page() -> None:
+    """Draw the page."""
+    st.html(f"<style>{Path(__file__).with_suffix('.css').read_text(encoding='utf-8')}</style>")
+    every = frame.campaigns()
+    campaign = frame.choose(every) if every else None
+    if campaign is None:
+        _empty(None)
+        return
+    questionnaire = frame.questionnaire_of(campaign)
+    if questionnaire is None:
+        return
+    result, trace = scored(campaign)
+    if campaign.kind == "reading":
+        _top(word("section-showcase"), campaign, result)
+        frame.banner(campaign)
+        frame.paragraph(word("sc-reading"))
+    elif not any(result["respondents"].values()):
+        _empty(campaign)
+    else:
+        _judged(Case(campaign, questionnaire, result, trace))
+
+
+def _empty(campaign: Campaign | None) -> None:
+    frame.heading(word("sc-empty"))
+    frame.paragraph(word("sc-empty-why"))
+    target = "home" if campaign is None else "answer"
+    if st.button(word("to-home" if campaign is None else "to-answer"), type="primary", key="to-start"):
+        frame.go(target)
+
+
+def _top(title: str, campaign: Campaign, result: dict[str, Any]) -> None:
+    frame.heading(title)
+    st.html(f'<p class="fr-small">{escape(subtitle(campaign, result))}{frame.tag(campaign)}</p>')
+
+
+def _judged(case: Case) -> None:
+    """The page of an assessment that somebody answered."""
+    result = case.result
+    _top(_headline(result), case.campaign, result)
+    if not result["respondents"]["experienced"]:
+        frame.note("banner-no-patients", "▲", "alert")
+        if st.button(word("ask-patients"), key="ask-patients", type="primary"):
+            frame.unpick("who-side", "who-role-experienced")
+            frame.go("answer", role="patient", respondent="", axis="", part="")
+    elif not result["respondents"]["declared"]:
+        frame.note("banner-no-institution", "▲", "alert")
+    frame.paragraph(word("sc-lead"))
+    found = _by_place(case)
+    rank = {axis: -STATES.index(result["axes"][axis]["showcase"]["state"]) for axis in case.axes}
+    axes = sorted(case.axes, key=rank.__getitem__)
+    st.html(_overview(case, axes, found))
+    for axis in axes:
+        st.html(_axis(case, axis, found.get(axis, [])))
+    st.html(_legend(case))
+    st.html(_safeguards(case, found.get("safeguard", [])))
+    if found.get(""):
+        st.html(f'<section class="sc-axis">{_h2(word("sc-overall"))}{_folded(case, found[""])}</section>')
+    st.html(_unjudged(case))
+
+
+def _headline(result: dict[str, Any]) -> str:
+    """One sentence: the gravest thing the answers establish."""
+    lang, matrix = frame.language(), frame.matrix()
+    states = {
+        axis: one["showcase"]["state"]
+        for axis, one in result["axes"].items()
+        if one["applicable"] and (one["declared"] or one["experienced"])
+    }
+    for key, wanted in (("risk", RISKS), ("watch", ("watch",)), ("unproven", ("unproven",))):
+        named = [matrix.title("axes", axis, lang) for axis, state in states.items() if state in wanted]
+        if named:
+            return word(f"sc-head-{key}", axes=", ".join(named))
+    return word("sc-head-none")
+
+
+# --- what is known of an assessment -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Case:
+    """An assessment with its score and its trace, and what may be shown of it."""
+
+    campaign: Campaign
+    questionnaire: Questionnaire
+    result: dict[str, Any]
+    trace: list[dict[str, Any]]
+
+    @cached_property
+    def axes(self) -> list[str]:
+        """The axes that apply here, in the matrix's order."""
+        return [axis for axis, one in self.result["axes"].items() if one["applicable"]]
+
+    @cached_property
+    def items(self) -> dict[str, Item]:
+        """The items of the form, by id."""
+        return {item.id: item for item in self.questionnaire.form(self.campaign.form)}
+
+    @cached_property
+    def said(self) -> dict[tuple[str, str], list[dict[str, Any]]]:
+        """Rows of the trace by item and lens; an item judged not applicable by all of a lens has none."""
+        rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for row in self.trace:
+            rows.setdefault((row["item"], row["lens"]), []).append(row)
+        return rows
+
+    def x(self, item: str, lens: str) -> float | None:
+        """What a lens says on an item, 0 to 1."""
+        rows = self.said.get((item, lens))
+        return rows[0]["x"] if rows else None
+
+    def voices(self, item: str, lens: str) -> int:
+        """How many people of a lens gave a value on an item."""
+        return sum(row["n"] for row in self.said.get((item, lens), ()))
+
+    def hidden(self, items: Iterable[str], side: str) -> bool:
+        """Whether a figure on these items rests on some patients, but too few to be shown."""
+        if side not in ("experienced", "combined"):
+            return False
+        most = max((self.voices(item, "experienced") for item in items), default=0)
+        return 0 < most < frame.matrix().thresholds.n_min
+
+    def carrying(self, axis: str, condition: str) -> list[str]:
+        """Items that a condition's index on an axis is made of: nothing above level 3 that is not claimed."""
+        matrix, declared = frame.matrix(), self.result["axes"][axis]["declared"]
+        claim = max(matrix.thresholds.claimed_level, (declared or {}).get("level") or 0)
+        return [
+            item.id
+            for item in self.items.values()
+            if item.axis == axis
+            and item.condition == condition
+            and (item.level is None or matrix.number_of[item.level] <= claim)
+        ]
+
+    def rung(self, axis: str, level: str) -> list[str]:
+        """Items of a cell."""
+        return [item.id for item in self.items.values() if item.axis == axis and item.level == level]
+
+    def asked(self, items: Iterable[str], lens: str) -> bool:
+        """Whether any of these items is put to a lens."""
+        return any(self.items[item].asked_of(lens) for item in items)
+
+
+def _by_place(case: Case) -> dict[str, list[dict[str, Any]]]:
+    """Findings by axis, with ``safeguard`` and, for the assessment itself, the empty name; gravest first."""
+    rules = load_rulebook()
+    places: dict[str, list[dict[str, Any]]] = {}
+    for found in sorted(case.result["findings"], key=lambda one: SEVERITIES.index(one["severity"])):
+        place = _place(case, found["axis"], (one["fact"] for one in found["because"]))
+        if rules[found["rule"]].kind == "safeguard":
+            place = "safeguard"
+        places.setdefault(place, []).append(found)
+    return places
+
+
+def _place(case: Case, axis: str | None, facts: Iterable[str]) -> str:
+    """The axis a rule speaks of, told by its facts when it is not judged per axis; empty when there is not one."""
+    if axis:
+        return axis
+    named = {_axis_of(case, fact) for fact in facts}
+    return named.pop() or "" if len(named) == 1 else ""
+
+
+def _axis_of(case: Case, fact: str) -> str | None:
+    if fact.startswith("item."):
+        return case.questionnaire.item(fact.removeprefix("item.").rpartition(".")[0]).axis
+    first = fact.partition(".")[0]
+    return first if first in frame.matrix().ids("axes") else None
+
+
+# --- the axes ---------------------------------------------------------------------------------------------------
+
+
+def _overview(case: Case, axes: list[str], found: Mapping[str, list[dict[str, Any]]]) -> str:
+    """A card per axis: its state, and how much was found."""
+    lang, matrix = frame.language(), frame.matrix()
+    cards = []
+    for axis in axes:
+        state = case.result["axes"][axis]["showcase"]["state"]
+        grave = sum(one["severity"] in GRAVE for one in found.get(axis, ()))
+        other = len(found.get(axis, ())) - grave
+        counts = [_count(key, n) for key, n in (("sc-counts", grave), ("sc-counts-other", other)) if n]
+        cards.append(
+            f'<li class="fr-state-{state}"><a href="#axis-{axis}">{escape(matrix.title("axes", axis, lang))}</a>'
+            f"<b>{_icon(ICONS[state])}{escape(word(f'state-{state}'))}</b>"
+            f"<small>{escape(' · '.join(counts) or word('sc-counts-none'))}</small></li>"
+        )
+    return f'{_h2(word("sc-states"))}<ul class="fr-states sc-states">{"".join(cards)}</ul>{_off(case)}'
+
+
+def _off(case: Case) -> str:
+    """The axes left out, and why."""
+    lang, matrix = frame.language(), frame.matrix()
+    lines = []
+    for axis in (one for one in case.result["axes"] if one not in case.axes):
+        title, reason = matrix.title("axes", axis, lang), case.campaign.out_of_scope.get(axis)
+        lines.append(word("sc-off-why", axis=title, reason=reason) if reason else word("sc-off", axis=title))
+    return "".join(f'<p class="fr-small">{escape(line)}</p>' for line in lines)
+
+
+def _axis(case: Case, axis: str, found: list[dict[str, Any]]) -> str:
+    """All that is said of one axis."""
+    lang, state = frame.language(), case.result["axes"][axis]["showcase"]["state"]
+    title = word("sc-axis", axis=frame.matrix().title("axes", axis, lang), state=word(f"state-{state}"))
+    groups = "".join(_group(case, axis, name) for name in GROUPS)
+    return (
+        f'<section class="sc-axis fr-state-{state}" id="axis-{axis}">{_h2(title, _icon(ICONS[state]))}'
+        f'<p class="fr-text">{escape(" ".join(_why(case, axis)))}</p>'
+        f'<div class="sc-groups">{groups}</div>{_meanings(axis)}{_folded(case, found)}</section>'
+    )
+
+
+def _why(case: Case, axis: str) -> list[str]:
+    """The state of an axis in sentences."""
+    lang, matrix, rules = frame.language(), frame.matrix(), load_rulebook()
+    one = case.result["axes"][axis]
+    show, lines = one["showcase"], []
+    known = one["declared"] or any(
+        (one["conditions"][name] or {}).get("declared") for name in GROUPS["shown"]
+    )
+    if not known:
+        return [word("sc-exposure-unknown")]
+    lines.append(word("sc-exposed" if one["exposure"] else "sc-not-exposed"))
+    if one["exposure"]:
+        for key, names in (("sc-missing", show["failing"]), ("sc-unproven", show["unproven"])):
+            if names:
+                listed = ", ".join(matrix.title("conditions", name, lang).lower() for name in names)
+                lines.append(word(key, conditions=listed))
+        if show["state"] == "sound":
+            lines.append(word("sc-all-given"))
+        if show["state"] == "emerging":
+            lines.append(word("sc-young", n=matrix.thresholds.emerging_months))
+        if show["index"] is not None and show["failing"]:
+            lines.append(word("sc-index", n=number(show["index"], lang, digits=0)))
+    if one["gap"] is not None and abs(one["gap"]) >= matrix.thresholds.gap - EPSILON:
+        lines.append(word("sc-gap", gap=_signed(one["gap"])))
+    lines += [f"{rules[id_].title[lang]}." for id_ in (one["retained"] or {}).get("ceilings", ())]
+    return lines
+
+
+def _group(case: Case, axis: str, name: str) -> str:
+    """A table of the conditions of one group: each side, and the verdict in words."""
+    lang, matrix = frame.language(), frame.matrix()
+    half = matrix.thresholds.exposure if name == "shown" else matrix.thresholds.condition
+    rows = []
+    for condition in GROUPS[name]:
+        values = case.result["axes"][axis]["conditions"][condition] or {}
+        items = case.carrying(axis, condition)
+        counted = values.get("declared" if name == "shown" else "combined")
+        verdict = "unknown" if counted is None else "yes" if counted >= half - EPSILON else "no"
+        said = "sc-unknown" if verdict == "unknown" else f"sc-{name}-{verdict}"
+        sign = SIGNS[verdict] if name != "shown" or verdict == "unknown" else "●" if verdict == "yes" else "○"
+        cells = "".join(
+            f'<td data-name="{escape(word(f"side-{lens}"))}">{_level(case, items, lens, values.get(lens))}</td>'
+            for lens in LENSES
+        )
+        rows.append(
+            f'<tr class="sc-{name}-{verdict}"><th scope="row">{escape(matrix.title("conditions", condition, lang))}</th>'
+            f'{cells}<td class="sc-verdict">{_icon(sign)}{escape(word(said))}</td></tr>'
+        )
+    heads = "".join(f'<th scope="col">{escape(word(f"side-{lens}"))}</th>' for lens in LENSES)
+    return (
+        f'<table class="fr-table sc-group"><caption>{escape(word(f"sc-{name}"))}</caption><thead><tr>'
+        f'<th scope="col">{escape(word("sc-condition"))}</th>{heads}<th scope="col">{escape(word("sc-status"))}</th>'
+        f"</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def _level(case: Case, items: list[str], lens: str, value: float | None) -> str:
+    """One side's figure on a condition, drawn and written, or why there is none."""
+    if value is None:
+        return f'<span class="sc-none">{escape(word("sc-no-answer" if case.asked(items, lens) else "sc-not-asked"))}</span>'
+    if case.hidden(items, lens):
+        return f'<span class="sc-none">{escape(word("sc-withheld"))}</span>'
+    shown = number(value, frame.language(), digits=2)
+    return (
+        f'<span class="sc-bar sc-{lens}" style="--x:{value:.0%}" aria-hidden="true"></span>'
+        f'<span class="sc-number">{shown}</span>'
+    )
+
+
+def _meanings(axis: str) -> str:
+    """What each condition means on this axis."""
+    lang = frame.language()
+    known = {one.id: one for one in frame.matrix().conditions}
+    lines = "".join(
+        f"<dt>{escape(known[name].title[lang])}</dt><dd>{escape(known[name].meaning[axis][lang])}</dd>"
+        for names in GROUPS.values()
+        for name in names
+        if axis in known[name].meaning
+    )
+    return _fold(word("sc-meaning"), f'<dl class="sc-meanings">{lines}</dl>', "sc-quiet")
+
+
+def _legend(case: Case) -> str:
+    lines = [word("sc-scale")]
+    if any(case.hidden([item], "experienced") for item in case.items):
+        lines.append(word("sc-few", n=frame.matrix().thresholds.n_min))
+    return "".join(f'<p class="fr-small">{escape(line)}</p>' for line in lines)
+
+
+# --- findings ---------------------------------------------------------------------------------------------------
+
+
+def _folded(case: Case, found: list[dict[str, Any]]) -> str:
+    """Findings: the grave ones in full view, the others folded away; in print all are open."""
+    if not found:
+        return f'<p class="fr-small">{escape(word("sc-findings-none"))}</p>'
+    grave = [one for one in found if one["severity"] in GRAVE]
+    others = found[len(grave) :]
+    html = "".join(_finding(case, one) for one in grave)
+    if others:
+        html += _fold(_count("sc-more", len(others)), "".join(_finding(case, one) for one in others))
+    return html
+
+
+def _finding(case: Case, found: dict[str, Any]) -> str:
+    """One finding: because, the answers, what to do, what clears it, where it comes from."""
+    lang, rule, severity = frame.language(), load_rulebook()[found["rule"]], found["severity"]
+    facts = "".join(f"<li>{escape(fact_line(case, one))}</li>" for one in found["because"])
+    parts = [
+        ("because", f'{escape(rule.because[lang])}<ul class="fr-explain">{facts}</ul>{_behind(case, found)}'),
+        ("to-do", escape(rule.advice[lang])),
+        ("clears", escape(rule.clears_when[lang])),
+        ("sc-source", _sources(rule)),
+    ]
+    if rule.jurisdiction:
+        parts.append(("sc-reach", escape(_reach(rule, advisory=bool(found.get("advisory"))))))
+    listed = "".join(f"<dt>{escape(word(key))}</dt><dd>{html}</dd>" for key, html in parts)
+    return (
+        f'<article class="fr-finding fr-sev-{severity}"><h3 class="fr-h3">{escape(rule.title[lang])} '
+        f'<span class="fr-tag">{_icon(SEVERITY_ICONS[severity])}{escape(word("severity-" + severity))}</span></h3>'
+        f"<dl>{listed}</dl></article>"
+    )
+
+
+def _sources(rule: Rule) -> str:
+    """Where a rule comes from: authors, year, title, link and place."""
+    known, lines = load_sources(), []
+    for cited in rule.sources:
+        one = known[cited.id]
+        key = "sc-source-line" if one.year else "sc-source-undated"
+        line = escape(word(key, authors=one.authors.rstrip("."), year=one.year or "", title=one.title))
+        link = f"https://doi.org/{one.doi}" if one.doi else one.url
+        if link:
+            shown = link.removeprefix("https://").removeprefix("http://").rstrip("/")
+            line += f' <a href="{escape(link)}" target="_blank" rel="noopener">{escape(shown)}</a>'
+        if cited.where:
+            line += f" <span>{escape(word('sc-place', where=cited.where))}</span>"
+        lines.append(f"<li>{line}</li>")
+    return f'<ul class="fr-explain">{"".join(lines)}</ul>'
+
+
+def _reach(rule: Rule, *, advisory: bool) -> str:
+    near = f"country-{rule.jurisdiction}"
+    country = word(near if near in frame.words().texts else f"sc-reach-{rule.jurisdiction}")
+    return word("sc-advisory" if advisory else "sc-law", country=country)
+
+
+def _behind(case: Case, found: dict[str, Any]) -> str:
+    """The answers a finding rests on: each question with both sides and the means of their roles."""
+    items: dict[str, None] = {}
+    for one in found["because"]:
+        items.update(dict.fromkeys(_items_of(case, one["fact"])))
+    every = [item for item in items if any((item, lens) in case.said for lens in LENSES)]
+    if not every:
+        return ""
+    told = every[:LISTED]
+    summary = _count("sc-behind", len(every))
+    if len(told) < len(every):
+        summary = word("sc-behind-most", n=len(told), total=len(every))
+    rows = [(escape(_question(case, item)), [_said(case, item, lens) for lens in LENSES]) for item in told]
+    columns = [word(f"side-{lens}") for lens in LENSES]
+    return _fold(summary, table(word("trace-question"), columns, rows, raw=True), "sc-quiet")
+
+
+def _items_of(case: Case, fact: str) -> list[str]:
+    """The items a fact is made of, those that weigh most first."""
+    first, _, rest = fact.partition(".")
+    matrix = frame.matrix()
+    if first == "item":
+        return [rest.rpartition(".")[0]]
+    if first not in matrix.ids("axes"):
+        return []
+    name, *others = rest.split(".")
+    if name in matrix.ids("conditions"):
+        return case.carrying(first, name)
+    if name == "cell":
+        return case.rung(first, others[0])
+    return _items_of_axis(case, first, name)
+
+
+def _items_of_axis(case: Case, axis: str, name: str) -> list[str]:
+    """The items behind a fact of a whole axis, such as its gap or its state."""
+    matrix, one = frame.matrix(), case.result["axes"][axis]
+    levels = matrix.ids("levels")
+    items: list[str] = []
+    if name in ("state", "index"):
+        items = [item for criterion in CRITERIA for item in case.carrying(axis, criterion)]
+    elif name == "exposure":
+        items = [item for condition in GROUPS["shown"] for item in case.carrying(axis, condition)]
+        items = items or [item for level in levels[2:] for item in case.rung(axis, level)]
+    elif name == "gap":
+        items = _apart(case, axis, one["gap"] or 0)
+    elif name == "undocumented":
+        short = [
+            one_ for one_ in levels if _low(one["documented"], one_) < _low(one["declared"], one_) - EPSILON
+        ]
+        claimed = [item for level in short for item in case.rung(axis, level)]
+        items = [item for item in claimed if case.items[item].evidence and case.x(item, "declared")]
+    elif name in POSITIONS:
+        lens = one[name if name in LENSES else "declared"]
+        blocking = (level for level in levels if _low(lens, level) < 1 - EPSILON)
+        items = case.rung(axis, next(blocking, levels[-1]))
+    return items
+
+
+def _apart(case: Case, axis: str, gap: float) -> list[str]:
+    """Items of an axis on which both sides speak, those that make the gap first."""
+    apart = {}
+    for item in case.items.values():
+        declared, lived = (case.x(item.id, lens) for lens in LENSES)
+        if item.axis == axis and item.level and declared is not None and lived is not None:
+            apart[item.id] = (declared - lived) * item.weight * (1 if gap >= 0 else -1)
+    return sorted((item for item, by in apart.items() if by > EPSILON), key=lambda item: -apart[item])
+
+
+def _low(lens: dict[str, Any] | None, level: str) -> float:
+    return float(lens["cells"][level]["low"] or 0) if lens else 0.0
+
+
+def _question(case: Case, item: str) -> str:
+    """The wording an item is known by: the institution's, else the patients'."""
+    entry = case.questionnaire.item(item)
+    ask = entry.asked_of("declared") or entry.asked_of("experienced")
+    return ask.text[frame.language()] if ask else item
+
+
+def _said(case: Case, item: str, lens: str) -> str:
+    """What one side said on an item: its value, then its roles; patients' roles only when each is large enough."""
+    lang, matrix = frame.language(), frame.matrix()
+    rows = case.said.get((item, lens))
+    if not rows:
+        asked = case.questionnaire.item(item).asked_of(lens) and item in case.items
+        return f"<small>{escape(word('sc-no-answer' if asked else 'sc-not-asked'))}</small>"
+    if case.hidden([item], lens):
+        return f"<small>{escape(word('sc-withheld'))}</small>"
+    x = case.x(item, lens)
+    if x is None:
+        return f"<small>{escape(word('trace-unknown'))}</small>"
+    speaking = [row for row in rows if row["mean"] is not None]
+    n_min = matrix.thresholds.n_min
+    if lens == "experienced" and any(row["n"] < n_min for row in speaking):
+        lines = [word("sc-all-n", n=case.voices(item, lens))]
+    else:
+        lines = [
+            word(
+                "sc-role-n",
+                role=matrix.title("roles", row["role"], lang),
+                mean=number(row["mean"], lang, digits=2),
+                n=row["n"],
+            )
+            for row in speaking
+        ]
+    return f"{number(x, lang, digits=2)}<small>{'<br>'.join(map(escape, lines))}</small>"
+
+
+# --- facts in words ---------------------------------------------------------------------------------------------
+
+
+def fact_line(case: Case, one: dict[str, Any]) -> str:
+    """A fact of a finding in words: its name, its value, and what the rule compares it with."""
+    fact, value = one["fact"], one["value"]
+    name = fact_name(case, fact, value)
+    if isinstance(value, bool):
+        return name
+    shown = _value(case, fact, value)
+    for key, compared in (
+        ("below", "needed" if _is_lack(fact) else "under"),
+        ("at_least", "from"),
+        ("at_most", "up-to"),
+        ("above", "over"),
+    ):
+        if key in one:
+            threshold = _number_of(fact, one[key])
+            told = word(f"sc-compare-{compared}", n=threshold)
+            return word("sc-fact-compared", name=name, value=shown, compared=told)
+    return word("sc-fact-value", name=name, value=shown)
+
+
+def fact_name(case: Case, fact: str, value: object = None) -> str:
+    """A fact's name in words; a flag's name says its value."""
+    lang, matrix = frame.language(), frame.matrix()
+    first, _, rest = fact.partition(".")
+    if first == "item":
+        item, _, side = rest.rpartition(".")
+        return word(
+            "sc-fact-question", text=_question(case, item).rstrip(". "), side=_side(case, [item], side)
+        )
+    if first == "overall":
+        return word("sc-fact-overall", condition=matrix.title("conditions", rest, lang))
+    if first not in matrix.ids("axes"):
+        key = f"sc-fact-{first}-{rest}"
+        return word(key if key in frame.words().texts else f"sc-fact-{rest}")
+    return _fact_of_axis(_inside(matrix.title("axes", first, lang)), rest, value)
+
+
+def _fact_of_axis(axis: str, rest: str, value: object) -> str:
+    """What is known of an axis, in words: a condition, a cell, or the axis as a whole."""
+    lang, matrix = frame.language(), frame.matrix()
+    name, *others = rest.split(".")
+    side = word(f"sc-side-{others[-1] if others else name}") if (others or name in POSITIONS[:3]) else ""
+    if name in matrix.ids("conditions"):
+        title = matrix.title("conditions", name, lang)
+        key = "sc-fact-of-side" if others else "sc-fact-of"
+        return word(key, condition=title, axis=axis, side=side)
+    if name == "cell":
+        return word("sc-fact-cell", level=matrix.title("levels", others[0], lang), axis=axis, side=side)
+    if name in POSITIONS[:3]:
+        return word("sc-fact-position", axis=axis, side=side)
+    told = f"-{'yes' if value else 'no'}" if isinstance(value, bool) else ""
+    return word(f"sc-fact-{name}{told}", axis=axis)
+
+
+def _side(case: Case, items: list[str], side: str) -> str:
+    """Whose figure it is; the lower of both sides only where both are asked."""
+    if side == "combined":
+        asked = [lens for lens in LENSES if case.asked([one for one in items if one in case.items], lens)]
+        side = asked[0] if len(asked) == 1 else side
+    return word(f"sc-side-{side}")
+
+
+def _value(case: Case, fact: str, value: Any) -> str:
+    """A fact's value with its unit; never a figure that rests on too few patients."""
+    n_min = frame.matrix().thresholds.n_min
+    if isinstance(value, str):
+        return word(f"state-{value}")
+    if value is None:
+        return NOTHING
+    few = 0 < case.result["respondents"]["experienced"] < n_min
+    if fact == "respondents.experienced":
+        return word("sc-value-few", n=n_min) if few else f"{value:.0f}" if value else word("sc-value-none")
+    counted = fact in ("completeness.experienced", "channel.staff_entered")
+    side = fact.rpartition(".")[2]
+    if side not in POSITIONS:
+        side = "combined"
+    if (few and counted) or (_is_lack(fact) and not counted and case.hidden(_items_of(case, fact), side)):
+        return word("sc-withheld")
+    return _number_of(fact, float(value))
+
+
+def _number_of(fact: str, value: float) -> str:
+    """A value or a threshold of a fact, written with its unit."""
+    lang = frame.language()
+    first, last = fact.partition(".")[0], fact.rpartition(".")[2]
+    if first in ("completeness", "channel", "evidence"):
+        return percent(value, lang)
+    if last == "gap":
+        return _signed(value)
+    units = {
+        "respondents": ("count", 0),
+        "programme": ("months", 0),
+        "index": ("index", 0),
+        "undocumented": ("steps", 1),
+    }
+    unit, digits = (
+        units.get(first) or units.get(last) or (("share", 2) if _is_lack(fact) else ("position", 1))
+    )
+    return word(f"sc-value-{unit}", n=number(value, lang, digits=digits))
+
+
+def _is_lack(fact: str) -> bool:
+    """Whether a fact is a share of good practice, so that being below is a lack; positions and counts are not."""
+    first, _, rest = fact.partition(".")
+    if first in ("item", "overall", "completeness", "evidence"):
+        return True
+    return rest.split(".")[0] in (*frame.matrix().ids("conditions"), "cell")
+
+
+def _signed(value: float) -> str:
+    return number(value, frame.language(), digits=2).replace("-", MINUS)
+
+
+def _inside(title: str) -> str:
+    """A title as it stands inside a sentence."""
+    return title[:1].lower() + title[1:]
+
+
+# --- safeguards, and what could not be judged --------------------------------------------------------------------
+
+
+def _safeguards(case: Case, found: list[dict[str, Any]]) -> str:
+    """Limits that were crossed, apart from any level."""
+    rules = load_rulebook().rules.values()
+    total = sum(rule.kind == "safeguard" for rule in rules)
+    waiting = {one["rule"] for one in case.result["unjudged"]}
+    judged = total - sum(rule.kind == "safeguard" and rule.id in waiting for rule in rules)
+    if found:
+        line = word("sc-safeguards-broken", judged=judged, total=total, n=len(found))
+    else:
+        line = word("sc-safeguards-fine", judged=judged, total=total)
+    return (
+        f'<section class="sc-axis">{_h2(word("sc-safeguards"))}<p class="fr-text">{escape(line)}</p>'
+        f'<p class="fr-small">{escape(word("sc-safeguards-why"))}</p>'
+        f"{''.join(_finding(case, one) for one in found)}</section>"
+    )
+
+
+def _unjudged(case: Case) -> str:
+    """Rules that wait for answers, by what they speak of, each with what would decide it."""
+    lang, matrix, rules = frame.language(), frame.matrix(), load_rulebook()
+    if not case.result["unjudged"]:
+        return f'<p class="fr-small">{escape(word("sc-unjudged-none"))}</p>'
+    groups: dict[str, list[str]] = {}
+    for one in case.result["unjudged"]:
+        place = _place(case, one["axis"], one["missing"])
+        lines = "".join(
+            f"<li>{escape(word('sc-need', fact=fact_name(case, fact), need=word(_need(case, fact))))}</li>"
+            for fact in one["missing"]
+        )
+        title = word("sc-unjudged-one", title=rules[one["rule"]].title[lang])
+        groups.setdefault(place, []).append(f'<li>{escape(title)}<ul class="fr-explain">{lines}</ul></li>')
+    folds = []
+    for place in (*matrix.ids("axes"), ""):
+        if place in groups:
+            name = matrix.title("axes", place, lang) if place else word("sc-overall")
+            summary = word("sc-unjudged-group", axis=name, n=len(groups[place]))
+            folds.append(_fold(summary, f'<ul class="sc-waiting">{"".join(groups[place])}</ul>'))
+    return (
+        f'<section class="sc-axis">{_h2(word("sc-unjudged-title"))}'
+        f'<p class="fr-small">{escape(word("unjudged-why"))}</p>{"".join(folds)}</section>'
+    )
+
+
+def _need(case: Case, fact: str) -> str:
+    """What would decide an unknown fact, as the key of a word."""
+    last = fact.rpartition(".")[2]
+    fixed = {
+        "months": "start",
+        "documented": "evidence",
+        "undocumented": "evidence",
+        "coverage": "evidence",
+        "gap": "both",
+    }
+    need = fixed.get(last)
+    if need is None:
+        items, wanted = _items_of(case, fact), (last,) if last in LENSES else LENSES
+        need = last if last in LENSES else "either"
+        if (
+            _axis_of(case, fact)
+            and last in POSITIONS
+            and not fact.startswith("item.")
+            and fact.count(".") == 1
+        ):
+            need = "complete"
+        elif items and not any(item in case.items for item in items):
+            need = "full"
+        elif items and not any((item, lens) in case.said for item in items for lens in wanted):
+            need = "na"
+    return f"sc-need-{need}"
+
+
+# --- small pieces -----------------------------------------------------------------------------------------------
+
+
+def _h2(text: str, before: str = "") -> str:
+    return f'<h2 class="fr-h2">{before}{escape(text)}</h2>'
+
+
+def _icon(sign: str) -> str:
+    return f'<span aria-hidden="true">{sign} </span>'
+
+
+def _fold(summary: str, inside: str, kind: str = "") -> str:
+    return f'<details class="sc-fold {kind}"><summary>{escape(summary)}</summary>{inside}</details>'
+
+
+def _count(key: str, n: int) -> str:
+    return word(f"{key}-one") if n == 1 else word(key, n=n)

@@ -149,8 +149,10 @@ class Case:
         return rows[0]["x"] if rows else None
 
     def voices(self, item: str, lens: str) -> int:
-        """How many people of a lens gave a value on an item."""
-        return sum(row["n"] for row in self.said.get((item, lens), ()))
+        """How many people a lens's figure on an item rests on."""
+        if self.x(item, lens) is None:
+            return 0
+        return sum(row["n"] for row in self.said[item, lens])
 
     def hidden(self, items: Iterable[str], side: str) -> bool:
         """Whether a figure on these items rests on some patients, but too few to be shown."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from babel.dates import format_date
@@ -13,9 +14,8 @@ from matrix.refusals import Refused
 
 if TYPE_CHECKING:
     import datetime as dt
-    from pathlib import Path
 
-_LOCALES = {"fr": "fr_BE", "nl": "nl_BE", "en": "en_GB"}
+_LOCALES: dict[str, str] = load_document(Path(__file__).with_name("locales.yaml")).data
 
 
 @dataclass(frozen=True)

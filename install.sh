@@ -30,7 +30,7 @@ esac
 echo "Installing what \`make $1\` needs into .venv (once; about half a minute) ..."
 $bin/python -m pip install --quiet --disable-pip-version-check uv 2>/dev/null || true
 if [ -x $bin/uv ]; then
-    $bin/uv pip install --quiet --python $bin/python --require-hashes -r $locked
+    $bin/uv pip install --quiet --compile-bytecode --python $bin/python --require-hashes -r $locked
     $bin/uv pip install --quiet --python $bin/python --no-deps --no-build-isolation -e .
 else
     $bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $locked

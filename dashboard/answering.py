@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from contextlib import suppress
 from html import escape
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from dashboard import frame
 from data import Answer, Campaign, StoreError
 from questionnaires import Item, Questionnaire
-
-if TYPE_CHECKING:
-    from streamlit.delta_generator import DeltaGenerator
 
 word = frame.word
 SECONDS_PER_QUESTION = 20
@@ -98,7 +95,7 @@ def _questions(campaign: Campaign, questionnaire: Questionnaire, role: str, resp
             word("answering-as", role=frame.matrix().title("roles", role, lang), code=respondent), "small"
         )
         st.button(word("change-person"), key="change", type="tertiary", on_click=_change_person)
-    saved = frame.store().respondent(campaign.id, respondent, role)
+    saved = st.session_state["saved"] = frame.store().respondent(campaign.id, respondent, role)
     above = st.container(key="progress")
     place = _place(pages)
     if frame.kept("axis") == DONE:
@@ -113,14 +110,13 @@ def _questions(campaign: Campaign, questionnaire: Questionnaire, role: str, resp
             f'<p class="fr-axis-about">{escape(entry.description[lang])}</p>'
         )
         for item in items:
-            answer = _card(campaign, questionnaire, item, saved.get(item.id), role, respondent)
-            if answer is None:
-                saved.pop(item.id, None)
-            else:
-                saved[item.id] = answer
+            # A fragment of its own: a click draws one card and the progress, not the page.
+            card = st.fragment(_card, key=f"card|{item.id}")
+            card(campaign, questionnaire, item, role, respondent)
         _turn(pages, place)
         _who_sees(role)
-    _progress(above, pages, saved, place)
+    with above:
+        st.fragment(_progress, key="progress")(pages, place)
 
 
 def _pages(
@@ -150,22 +146,22 @@ def _card(
     campaign: Campaign,
     questionnaire: Questionnaire,
     item: Item,
-    stored: Answer | None,
     role: str,
     respondent: str,
-) -> Answer | None:
-    """Draw one question and keep what was said on it; returns what the store holds after that."""
+) -> None:
+    """Draw one question and keep what was said on it."""
     lang, lens = frame.language(), frame.lens_of(role)
+    stored = _stored(item)
     ask = item.asked_of(lens)
     if ask is None:  # the pages only hold items that are asked
-        return stored
+        return
     options = questionnaire.options(item.id, lens)
     texts = {option.id: option.text[lang] for option in options}
     texts |= {"dk": word("option-dk"), "na": word("option-na")}
-    base = f"{campaign.id}|{respondent}|{role}|{item.id}"
-    # The language is part of the key: the browser remembers a choice by its wording.
-    key = f"answer|{base}|{lang}"
+    base = _base(campaign, item, role, respondent)
+    key = _key(base)
     _follow(base, key, stored)
+    here = (campaign, item, role, respondent)
     with st.container(border=True, key=f"card-{item.id.replace('.', '-')}"):
         choice = st.radio(
             frame.plain(ask.text[lang]),
@@ -175,6 +171,8 @@ def _card(
             captions=[frame.plain(ask.anchors[id_][lang]) if id_ in ask.anchors else "" for id_ in texts],
             key=key,
             width="stretch",
+            on_change=_changed,
+            args=here,
         )
         why = choice == "na"
         written = st.text_input(
@@ -182,10 +180,12 @@ def _card(
             value=_written(stored, why=why),
             placeholder=word("reason" if why else "comment"),
             label_visibility="collapsed",
-            key=f"{'reason' if why else 'comment'}|{base}",
+            key=_field(base, why=why),
             max_chars=1000,
+            on_change=_changed,
+            args=here,
         )
-        kept, line, tone = _settle(campaign, item, stored, choice, (written or "").strip(), role, respondent)
+        line, tone = _settle(campaign, item, choice, written or "", role, respondent)
         with st.container(
             horizontal=True, vertical_alignment="center", key=f"foot-{item.id.replace('.', '-')}"
         ):
@@ -195,10 +195,46 @@ def _card(
                 key=f"clear|{base}",
                 type="tertiary",
                 on_click=_clear,
-                args=(base, key),
+                args=here,
                 disabled=choice is None,
             )
-    return kept
+
+
+def _base(campaign: Campaign, item: Item, role: str, respondent: str) -> str:
+    """What the names of a question's widgets share."""
+    return f"{campaign.id}|{respondent}|{role}|{item.id}"
+
+
+def _key(base: str) -> str:
+    """The name of a question's radio: with the language, since the browser remembers a choice by its wording."""
+    return f"answer|{base}|{frame.language()}"
+
+
+def _field(base: str, *, why: bool) -> str:
+    """The name of a question's field: for the reason of `na`, or for a comment."""
+    return f"{'reason' if why else 'comment'}|{base}"
+
+
+def _stored(item: Item) -> Answer | None:
+    """What the store held on a question when it was last asked."""
+    saved: dict[str, Answer] = st.session_state["saved"]
+    return saved.get(item.id)
+
+
+def _changed(campaign: Campaign, item: Item, role: str, respondent: str) -> None:
+    """Keep what was just clicked or written, then draw its card and the progress again, and nothing else.
+
+    Here as well as after rendering: whoever turns the page at once leaves no card behind to be rendered.
+    """
+    base = _base(campaign, item, role, respondent)
+    with suppress(StoreError):  # the card meets it again, and says so
+        st.session_state["saved"] = frame.store().respondent(campaign.id, respondent, role)
+        _follow(base, _key(base), _stored(item))
+        choice = st.session_state.get(_key(base))
+        why = choice == "na"
+        written = st.session_state.get(_field(base, why=why), _written(_stored(item), why=why))
+        _settle(campaign, item, choice, written or "", role, respondent)
+    st.rerun([f"card|{item.id}", "progress"])
 
 
 def _follow(base: str, key: str, stored: Answer | None) -> None:
@@ -213,37 +249,43 @@ def _follow(base: str, key: str, stored: Answer | None) -> None:
 def _settle(
     campaign: Campaign,
     item: Item,
-    stored: Answer | None,
     choice: str | None,
     written: str,
     role: str,
     respondent: str,
-) -> tuple[Answer | None, str, str]:
+) -> tuple[str, str]:
     """Save the difference between what the page shows and what is stored.
 
-    Called after rendering, so that the first click in a new session counts too. Returns what is stored now, and
-    the line to show with its tone.
+    Called after rendering too, so that the first click in a new session counts. Returns the line to show and its
+    tone.
     """
-    base = f"{campaign.id}|{respondent}|{role}|{item.id}"
+    base = _base(campaign, item, role, respondent)
+    stored, written = _stored(item), written.strip()
+    said = f"said|{base}"
     taken_back = choice is None and st.session_state.pop(f"cleared|{base}", False)
     wanted = _wanted(campaign, item, stored, choice, written, role, respondent)
     if choice is None and not taken_back and wanted:  # only the button takes an answer back
-        return stored, word("saved"), "ok"
+        return word("saved"), "ok"
     if choice is None and written:
-        return stored, word("comment-first"), "wait"
+        return word("comment-first"), "wait"
     if choice == "na" and not written:
-        return stored, word("reason-needed"), "wait"
+        return word("reason-needed"), "wait"
     if wanted is None:
-        return stored, word("saved") if stored else "", "ok"
+        return st.session_state.pop(said, "") or (word("saved") if stored else ""), "ok"
     try:
         kept = frame.store().save(wanted)
     except StoreError as error:
-        return stored, word("not-saved", why=error.text(frame.language())), "wait"
+        return word("not-saved", why=error.text(frame.language())), "wait"
+    if choice is None:
+        st.session_state["saved"].pop(item.id, None)
+    else:
+        st.session_state["saved"][item.id] = kept
     st.session_state[f"seen|{base}"] = choice
     at = kept.at or dt.datetime.now(tz=dt.UTC)
     line = word("taken-back") if choice is None else word("saved-at", time=_clock(at))
     st.session_state["announce"] = f"{line}|{item.id} {at.timestamp()}"
-    return (None if choice is None else kept), line, "ok"
+    st.session_state[said] = line
+    return line, "ok"
 
 
 def _wanted(
@@ -281,12 +323,14 @@ def _written(stored: Answer | None, *, why: bool) -> str:
     return stored.reason if why else stored.comment
 
 
-def _clear(base: str, key: str) -> None:
-    st.session_state[key] = None
+def _clear(campaign: Campaign, item: Item, role: str, respondent: str) -> None:
+    base = _base(campaign, item, role, respondent)
+    st.session_state[_key(base)] = None
     st.session_state[f"cleared|{base}"] = True
-    for name in ("comment", "reason"):
-        if f"{name}|{base}" in st.session_state:
-            st.session_state[f"{name}|{base}"] = ""
+    for why in (True, False):
+        if _field(base, why=why) in st.session_state:
+            st.session_state[_field(base, why=why)] = ""
+    _changed(campaign, item, role, respondent)
 
 
 def _clock(at: dt.datetime) -> str:
@@ -317,14 +361,15 @@ def _change_person() -> None:
     frame.keep(respondent="", axis="", part="")
 
 
-def _progress(
-    above: DeltaGenerator,
-    pages: list[tuple[str, int, tuple[Item, ...]]],
-    saved: dict[str, Answer],
-    place: int,
-) -> None:
+def _jump(axis: str) -> None:
+    _open(axis, 0)
+    st.rerun()  # the whole page: the button alone would draw the progress only
+
+
+def _progress(pages: list[tuple[str, int, tuple[Item, ...]]], place: int) -> None:
     """Progress over all and by axis; drawn last, shown first, so that it counts the answer just given."""
     lang = frame.language()
+    saved: dict[str, Answer] = st.session_state["saved"]
     items = [item for _, _, own in pages for item in own]
     done, total = sum(item.id in saved for item in items), len(items)
     left = word("time-left", minutes=minutes_for(total - done)) if done < total else word("all-done")
@@ -343,23 +388,22 @@ def _progress(
         [word("progress-spoken", done=done, total=total)]
         + [word("axis-button", axis=titles[axis], done=got, total=of) for axis, (got, of) in counts.items()]
     )
-    with above:
-        st.html(
-            f'<div class="fr-progress" data-announce="{escape(announce)}">'
-            f'<span class="fr-bars" role="img" aria-label="{escape(spoken)}">{bars}</span></div>'
-        )
-        with st.container(horizontal=True, vertical_alignment="center", key="progress-line"):
-            frame.paragraph(f"{word('done-of', done=done, total=total)} · {left}", "small")
-            with st.popover(word("axes-label"), type="tertiary", key="axes"):
-                for axis, (got, of) in counts.items():
-                    st.button(
-                        word("axis-button", axis=titles[axis], done=got, total=of),
-                        key=f"axis-{axis}",
-                        type="primary" if axis == here else "secondary",
-                        width="stretch",
-                        on_click=_open,
-                        args=(axis, 0),
-                    )
+    st.html(
+        f'<div class="fr-progress" data-announce="{escape(announce)}">'
+        f'<span class="fr-bars" role="img" aria-label="{escape(spoken)}">{bars}</span></div>'
+    )
+    with st.container(horizontal=True, vertical_alignment="center", key="progress-line"):
+        frame.paragraph(f"{word('done-of', done=done, total=total)} · {left}", "small")
+        with st.popover(word("axes-label"), type="tertiary", key="axes"):
+            for axis, (got, of) in counts.items():
+                st.button(
+                    word("axis-button", axis=titles[axis], done=got, total=of),
+                    key=f"axis-{axis}",
+                    type="primary" if axis == here else "secondary",
+                    width="stretch",
+                    on_click=_jump,
+                    args=(axis,),
+                )
 
 
 def _count(items: list[Item], saved: dict[str, Answer]) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from dashboard import frame
 from dashboard.results import EPSILON, ICONS, NOTHING, SEVERITIES, scored, subtitle, table
 from data import Campaign
 from matrix import load_sources, number, percent
+from matrix.types import Citation
 from questionnaires import Item, Questionnaire
 from scoring import CRITERIA, STATES, Rule, load_rulebook
 
@@ -330,7 +331,7 @@ def _meanings(axis: str) -> str:
         for name in names
         if axis in known[name].meaning
     )
-    return _fold(word("sc-meaning"), f'<dl class="sc-meanings">{lines}</dl>', "sc-quiet")
+    return _fold(word("sc-meaning"), f'<dl class="sc-meanings">{lines}</dl>', "sc-quiet sc-screen")
 
 
 def _legend(case: Case) -> str:
@@ -363,7 +364,7 @@ def _finding(case: Case, found: dict[str, Any]) -> str:
         ("because", f'{escape(rule.because[lang])}<ul class="fr-explain">{facts}</ul>{_behind(case, found)}'),
         ("to-do", escape(rule.advice[lang])),
         ("clears", escape(rule.clears_when[lang])),
-        ("sc-source", _sources(rule)),
+        ("sc-source", citations(rule.sources)),
     ]
     if rule.jurisdiction:
         parts.append(("sc-reach", escape(_reach(rule, advisory=bool(found.get("advisory"))))))
@@ -375,10 +376,10 @@ def _finding(case: Case, found: dict[str, Any]) -> str:
     )
 
 
-def _sources(rule: Rule) -> str:
-    """Where a rule comes from: authors, year, title, link and place."""
+def citations(sources: Iterable[Citation]) -> str:
+    """Where a rule or a question comes from, as an HTML list: authors, year, title, link and place."""
     known, lines = load_sources(), []
-    for cited in rule.sources:
+    for cited in sources:
         one = known[cited.id]
         key = "sc-source-line" if one.year else "sc-source-undated"
         line = escape(word(key, authors=one.authors.rstrip("."), year=one.year or "", title=one.title))
@@ -503,7 +504,7 @@ def _said(case: Case, item: str, lens: str) -> str:
             )
             for row in speaking
         ]
-    return f"{number(x, lang, digits=2)}<small>{'<br>'.join(map(escape, lines))}</small>"
+    return f"{number(x, lang, digits=2)}<small>{escape(' · '.join(lines))}</small>"
 
 
 # --- facts in words ---------------------------------------------------------------------------------------------
@@ -523,7 +524,7 @@ def fact_line(case: Case, one: dict[str, Any]) -> str:
         ("above", "over"),
     ):
         if key in one:
-            threshold = _number_of(fact, one[key])
+            threshold = _number_of(fact, one[key], bare=True)
             told = word(f"sc-compare-{compared}", n=threshold)
             return word("sc-fact-compared", name=name, value=shown, compared=told)
     return word("sc-fact-value", name=name, value=shown)
@@ -590,8 +591,8 @@ def _value(case: Case, fact: str, value: Any) -> str:
     return _number_of(fact, float(value))
 
 
-def _number_of(fact: str, value: float) -> str:
-    """A value or a threshold of a fact, written with its unit."""
+def _number_of(fact: str, value: float, *, bare: bool = False) -> str:
+    """A value of a fact with its unit; ``bare``, as a threshold said after the value, without what it is out of."""
     lang = frame.language()
     first, last = fact.partition(".")[0], fact.rpartition(".")[2]
     if first in ("completeness", "channel", "evidence"):
@@ -607,6 +608,8 @@ def _number_of(fact: str, value: float) -> str:
     unit, digits = (
         units.get(first) or units.get(last) or (("share", 2) if _is_lack(fact) else ("position", 1))
     )
+    if bare and unit != "months":
+        unit = "count"
     return word(f"sc-value-{unit}", n=number(value, lang, digits=digits))
 
 

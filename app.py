@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import answering, frame, home, library, results, showcase
+from dashboard import answering, frame, home, library, method, results, showcase
 
 st.set_page_config(layout="wide", initial_sidebar_state="collapsed", page_icon=frame.ICON)
 lang = frame.settle_language()
@@ -12,6 +12,7 @@ pages = {
     "results": st.Page(results.page, title=frame.word("nav-results", lang), url_path="results"),
     "showcase": st.Page(showcase.page, title=frame.word("nav-showcase", lang), url_path="showcase"),
     "questionnaires": st.Page(library.page, title=frame.word("nav-library", lang), url_path="questionnaires"),
+    "method": st.Page(method.page, title=frame.word("nav-method", lang), url_path="method"),
 }
 here = st.navigation(list(pages.values()), position="hidden")
 frame.begin(pages, lang)

@@ -3,45 +3,54 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import datetime as dt
 import os
 import shutil
 import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
-from contextlib import AsyncExitStack, closing, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from statistics import median, quantiles
 
+from playwright.sync_api import Browser, Page
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 
-from data import Store
+from dashboard import server as dashboard_server
+from data import Answer, Store
 from questionnaires import load_library
 
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "tests"))
+from browser import browser, ready  # noqa: E402  # the tests know where to find a browser
 
 SESSIONS = 10
 ROLE = "quality"
 PASSES = 5
-SECONDS = 6.0
+SECONDS = 5.0
 """How long each side is driven in a pass."""
 CLICKS = 60
 """Clicks of a pass in the browser, each side."""
-STARTS = 5
+PAUSE = 150
+"""Milliseconds between two clicks in the browser."""
 HEALTH = {"tuned": "/health", "quiet": "/health", "default": "/_stcore/health"}
-WATCH = """() => {
-  window.took = [];
-  let began = 0;
-  document.addEventListener("click", () => { began ||= performance.now(); }, { capture: true });
-  new MutationObserver(() => { if (began) { window.took.push(performance.now() - began); began = 0; } })
+CLICK = """([question, option]) => new Promise((resolve, reject) => {
+  const began = performance.now();
+  new MutationObserver((_, observer) => { observer.disconnect(); resolve(performance.now() - began); })
     .observe(document.querySelector(".fr-live"), { attributes: true, attributeFilter: ["data-last"] });
-}"""
-"""Notes, inside the browser, the milliseconds from a click to the change of the live region that says it is saved."""
+  document.querySelectorAll("[role=radiogroup]")[question].querySelectorAll("label")[option].click();
+  setTimeout(() => reject(new Error("not saved")), 20000);
+})"""
+"""Clicks an option and returns the milliseconds until the page's live region says that it is saved."""
 
 
 class Server:
@@ -231,3 +240,141 @@ async def _saving(
         clicks = sum(visitor.clicks for visitor in everyone[server.kind])
         assert server.saved() == clicks, (server.kind, server.saved(), clicks)
     return rates
+
+
+def _clicking(page: Page, clicks: int, turn: int) -> Iterator[float]:
+    """Milliseconds from a click to the live region that says it is saved, one click after the other."""
+    questions = page.get_by_role("radiogroup").count()
+    for number in range(turn * clicks, (turn + 1) * clicks):
+        question = number % questions
+        options = page.get_by_role("radiogroup").nth(question).get_by_role("radio").count() - 2
+        yield page.evaluate(CLICK, [question, (number + number // questions) % options])
+        page.wait_for_timeout(PAUSE)
+
+
+def _in_browser(
+    chromium: Browser, servers: Sequence[Server], passes: int, clicks: int
+) -> dict[str, list[float]]:
+    """The 95th percentile of click to saved in milliseconds, by server and pass, the servers taking turns click by click."""
+    pages = {}
+    for server in servers:
+        page = pages[server.kind] = chromium.new_context(locale="fr-BE").new_page()
+        page.goto(f"{server.url}/answer?lang=fr&campaign={server.campaign}&role={ROLE}&respondent=p-browser")
+        page.wait_for_selector(".fr-progress")
+        ready(page)
+    slow: dict[str, list[float]] = {kind: [] for kind in pages}
+    for turn in range(-1, passes):  # the first warms up
+        took = list(
+            zip(*(_clicking(page, clicks if turn >= 0 else 10, turn) for page in pages.values()), strict=True)
+        )
+        if turn >= 0:
+            for kind, times in zip(pages, zip(*took, strict=True), strict=True):
+                slow[kind].append(quantiles(times, n=20)[-1])
+    for page in pages.values():
+        page.context.close()
+    return slow
+
+
+def _first_page(chromium: Browser, server: Server) -> float:
+    """Seconds from starting the server to its first page, drawn in a browser that is open already."""
+    page = chromium.new_context(locale="fr-BE").new_page()
+    began = time.perf_counter()
+    server.start()
+    page.goto(f"{server.url}/?lang=fr")
+    page.wait_for_selector(".fr-h1")
+    took = time.perf_counter() - began
+    page.context.close()
+    return took
+
+
+@contextmanager
+def _server(kind: str, folder: Path) -> Iterator[Server]:
+    """A server of this kind, started by whoever needs it and ended here."""
+    server = Server(kind, folder)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """The median of the ratios of each pass."""
+    return median(a / b for a, b in zip(ours, theirs, strict=True))
+
+
+def run(passes: int = PASSES, seconds: float = SECONDS, clicks: int = CLICKS) -> list[tuple[str, str, str]]:
+    """Rows of the benchmark table: what, ratio to the other side, absolute median."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        tuned, default, quiet = (
+            stack.enter_context(_server(k, Path(folder))) for k in ("tuned", "default", "quiet")
+        )
+        starts: dict[str, list[float]] = {"tuned": [], "default": []}
+        with browser() as chromium:
+            for _ in range(passes):
+                for server in (tuned, default):
+                    starts[server.kind].append(_first_page(chromium, server))
+                    server.stop()
+        for server in (tuned, default):
+            server.start()
+        empty = {server.kind: server.memory() for server in (tuned, default)}
+        rates = asyncio.run(_saving([tuned, default], passes, seconds))
+        full = {server.kind: server.memory() for server in (tuned, default)}
+        default.stop()
+        quiet.start()
+        with browser() as chromium:
+            slow = _in_browser(chromium, [tuned, quiet], passes, clicks)
+    per_second = {kind: [rate for rate, _ in of] for kind, of in rates.items()}
+    waits = {kind: [quantiles(took, n=20)[-1] for _, took in of] for kind, of in rates.items()}
+    page = f"Answer page, {SESSIONS} people clicking without a pause"
+    return [
+        (
+            f"{page}: saves per second",
+            f"{_ratio(per_second['tuned'], per_second['default']):.1f} x the framework's defaults",
+            f"{median(per_second['tuned']):.0f} (defaults {median(per_second['default']):.1f})",
+        ),
+        (
+            f"{page}: 95th percentile of click to saved",
+            f"{_ratio(waits['tuned'], waits['default']):.2f} x the framework's defaults",
+            f"{median(waits['tuned']) * 1000:.0f} ms (defaults {median(waits['default']) * 1000:.0f} ms)",
+        ),
+        (
+            "Answer page in Chromium: 95th percentile of click to saved",
+            f"{_ratio(slow['tuned'], slow['quiet']):.2f} x the same page saving nothing",
+            f"{median(slow['tuned']):.0f} ms (saving nothing {median(slow['quiet']):.0f} ms)",
+        ),
+        (
+            "first page in Chromium after starting the server",
+            f"{_ratio(starts['tuned'], starts['default']):.2f} x the framework's defaults",
+            f"{median(starts['tuned']):.1f} s",
+        ),
+        (
+            f"server memory, with {SESSIONS} people",
+            f"{full['tuned'] / full['default']:.2f} x the framework's defaults",
+            f"{full['tuned']:.0f} MiB ({empty['tuned']:.0f} after start)",
+        ),
+    ]
+
+
+def serve_quietly(port: int) -> None:
+    """The dashboard, its store remembering answers instead of saving them."""
+    kept: dict[tuple[str, str, str], dict[str, Answer]] = {}
+
+    def save(_: Store, answer: Answer) -> Answer:
+        kept_of = kept.setdefault((answer.campaign, answer.respondent, answer.role), {})
+        kept_of[answer.item] = dataclasses.replace(answer, at=answer.at or dt.datetime.now(dt.UTC))
+        return kept_of[answer.item]
+
+    def respondent(_: Store, campaign: str, respondent: str, role: str) -> dict[str, Answer]:
+        return dict(kept.get((campaign, respondent, role), {}))
+
+    Store.save = save  # type: ignore[method-assign]
+    Store.respondent = respondent  # type: ignore[method-assign]
+    dashboard_server.serve(port=port)
+
+
+if __name__ == "__main__":
+    if "--quiet" in sys.argv:
+        serve_quietly(int(sys.argv[-1]))
+    else:
+        for row in run():
+            print(" | ".join(row))

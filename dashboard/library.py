@@ -19,8 +19,6 @@ from questionnaires.checker import LIBRARY
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from streamlit.runtime.uploaded_file_manager import UploadedFile
-
 word = frame.word
 LENSES = ("declared", "experienced")
 ENDINGS = (".yaml", ".yml")
@@ -37,10 +35,9 @@ def page() -> None:
     st.html(f"<style>{_css()}</style>")
     frame.heading(word("lib-title"))
     frame.paragraph(word("lib-lead"))
-    st.html(f'<p class="fr-text"><a href="#check">{escape(word("lib-to-check"))}</a></p>')
+    st.html(f'<p class="fr-text lib-jump"><a href="#check">{escape(word("lib-to-check"))}</a></p>')
     questionnaire = _choose()
-    _about(questionnaire)
-    langs = _languages()
+    langs = _about(questionnaire)
     axis, level = _cell(questionnaire)
     st.html(_questions(questionnaire, axis, level, langs))
     _check()
@@ -48,11 +45,8 @@ def page() -> None:
 
 def _css() -> str:
     """The page's look, and the words that the framework says in English only, in the page's language."""
-    browse = word("lib-browse").replace('"', "")
-    return (
-        Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
-        + f'.stApp {{ --lib-browse: "{browse}"; }}'
-    )
+    said = "".join(f'--{key}: "{word(key)}"; ' for key in ("lib-browse", "lib-too-large"))
+    return f"{Path(__file__).with_suffix('.css').read_text(encoding='utf-8')}.stApp {{ {said}}}"
 
 
 def _choose() -> Questionnaire:
@@ -63,20 +57,23 @@ def _choose() -> Questionnaire:
     return library[frame.pick(st.selectbox, word("lib-choose"), titles, "lib-questionnaire")]
 
 
-def _about(questionnaire: Questionnaire) -> None:
-    """What the questionnaire is, and its file."""
+def _about(questionnaire: Questionnaire) -> list[str]:
+    """What the questionnaire is, its file, and the languages to show side by side, which are returned."""
     frame.heading(questionnaire.title[frame.language()], 2)
-    frame.paragraph(
-        word(
-            "lib-about",
-            version=questionnaire.version,
-            items=len(questionnaire.items),
-            express=len(questionnaire.form("express")),
-            **{lens: sum(bool(item.asked_of(lens)) for item in questionnaire.items) for lens in LENSES},
-        ),
-        "small",
+    declared, experienced = (
+        sum(bool(item.asked_of(lens)) for item in questionnaire.items) for lens in LENSES
     )
-    st.download_button(
+    about = word(
+        "lib-about",
+        version=questionnaire.version,
+        items=len(questionnaire.items),
+        express=len(questionnaire.form("express")),
+        declared=declared,
+        experienced=experienced,
+    )
+    frame.paragraph(about, "small")
+    left, middle, right = st.columns([1, 1, 2], vertical_alignment="bottom")
+    right.download_button(
         word("lib-download"),
         (LIBRARY / f"{questionnaire.id}.yaml").read_bytes(),
         file_name=f"{questionnaire.id}-v{questionnaire.version}.yaml",
@@ -84,19 +81,16 @@ def _about(questionnaire: Questionnaire) -> None:
         key="lib-download",
         on_click="ignore",
     )
-
-
-def _languages() -> list[str]:
-    """The languages shown side by side: the page's first, unless another is chosen."""
     lang, known = frame.language(), frame.matrix().languages
-    if st.session_state.get("lib-page-language") != lang:
+    if (
+        st.session_state.get("lib-page-language") != lang
+    ):  # the page's language comes first until another is chosen
         frame.unpick("lib-first", "lib-second")
         st.session_state["lib-page-language"] = lang
     names = {one: word("language-name", one) for one in known}
-    left, right, _ = st.columns([1, 1, 2])
     first = frame.pick(left.selectbox, word("lib-first"), names, "lib-first", lang)
     beside = {one: name for one, name in names.items() if one != first} | {"": word("lib-alone")}
-    second = frame.pick(right.selectbox, word("lib-second"), beside, "lib-second", next(iter(beside)))
+    second = frame.pick(middle.selectbox, word("lib-second"), beside, "lib-second", next(iter(beside)))
     return [one for one in (first, second) if one]
 
 
@@ -248,63 +242,63 @@ def _check() -> None:
             key="lib-file",
             max_upload_size=UPLOAD_MEGABYTES,
         )
-    if given is not None:
-        st.html(_verdict(given))
-        text = _listing(given)
-        if text:
-            st.download_button(
-                word("lib-errors-download"),
-                text,
-                file_name=f"{Path(given.name).stem}.txt",
-                mime="text/plain",
-                key="lib-errors",
-                on_click="ignore",
-            )
-
-
-def _judged(given: UploadedFile) -> tuple[str, tuple[Problem, ...]]:
-    """The kind of a file and its problems, the same as the command line finds."""
-    return check_document(load_document(given.getvalue(), name=given.name))
-
-
-def _listing(given: UploadedFile) -> str:
-    """Every problem as the command line would print it, in the page's language."""
-    if not given.name.lower().endswith(ENDINGS):
-        return ""
-    return "".join(f"{one.text(frame.language())}\n" for one in _judged(given)[1])
-
-
-def _verdict(given: UploadedFile) -> str:
-    """What the check says, as HTML: nothing of the file is trusted."""
-    name, lang = given.name, frame.language()
+    if given is None:
+        return
+    name = given.name
     if not name.lower().endswith(ENDINGS):
-        return _told("wrong", "✕", word("lib-not-yaml", file=name))
-    kind, problems = _judged(given)
+        st.html(_told("wrong", "✕", word("lib-not-yaml", file=name)))
+        return
+    data = given.getvalue()
+    kind, problems, questionnaire = _judged(name, data)
     if not problems:
-        line = word("lib-fine", file=name, kind=word(f"lib-kind-{kind}"))
-        return _told("fine", "✓", line, _title_of(given) if kind == "questionnaire" else "")
-    count = len(problems)
+        st.html(_fine(name, kind, questionnaire))
+        return
+    st.html(_wrong(name, data, problems))
+    st.download_button(
+        word("lib-errors-download"),
+        "".join(f"{one.text(frame.language())}\n" for one in problems),
+        file_name=f"{Path(name).stem}.txt",
+        mime="text/plain",
+        key="lib-errors",
+        on_click="ignore",
+    )
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def _judged(name: str, data: bytes) -> tuple[str, tuple[Problem, ...], Questionnaire | None]:
+    """The kind of a file and its problems, the same as the command line finds, and the questionnaire if it is one."""
+    document = load_document(data, name=name)
+    kind, problems = check_document(document)
+    fine = kind == "questionnaire" and not problems
+    return kind, problems, check_questionnaire(document)[0] if fine else None
+
+
+def _fine(name: str, kind: str, questionnaire: Questionnaire | None) -> str:
+    """That nothing is wrong, and what the file is."""
+    line = word("lib-fine", file=name, kind=word(f"lib-kind-{kind}"))
+    about = ""
+    if questionnaire is not None:
+        title = questionnaire.title[frame.language()]
+        version, items = questionnaire.version, len(questionnaire.items)
+        about = word("lib-fine-questionnaire", title=title, version=version, items=items)
+    return _told("fine", "✓", line, about)
+
+
+def _wrong(name: str, data: bytes, problems: tuple[Problem, ...]) -> str:
+    """Every problem with its line as it was written; nothing of the file is trusted."""
+    lang, count = frame.language(), len(problems)
     head = word("lib-wrong-one", file=name) if count == 1 else word("lib-wrong", file=name, n=count)
-    lines = given.getvalue().decode("utf-8", errors="replace").splitlines()
+    lines = data.decode("utf-8", errors="replace").splitlines()
     entries = []
     for one in problems[:LISTED]:
         written = lines[one.line - 1].strip()[:EXCERPT] if 0 < one.line <= len(lines) else ""
-        code = f"<code>{escape(written)}</code>" if written and written.isprintable() else ""
+        shown = written.isprintable() and one.code != "too-large"
+        code = f"<code>{escape(written)}</code>" if written and shown else ""
         entries.append(
             f"<li><b>{escape(word('lib-line', n=one.line))}</b> {code}<span>{escape(one.text(lang))}</span></li>"
         )
     more = word("lib-more", n=count - LISTED) if count > LISTED else ""
     return _told("wrong", "✕", head, more, f"<ol>{''.join(entries)}</ol>")
-
-
-def _title_of(given: UploadedFile) -> str:
-    value, _ = check_questionnaire(load_document(given.getvalue(), name=given.name))
-    if value is None:
-        return ""
-    lang = frame.language()
-    return word(
-        "lib-fine-questionnaire", title=value.title[lang], version=value.version, items=len(value.items)
-    )
 
 
 def _told(kind: str, sign: str, head: str, after: str = "", inside: str = "") -> str:

@@ -6,8 +6,10 @@ import argparse
 import base64
 import gc
 import hashlib
+import importlib
 import os
 import re
+import threading
 import tomllib
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,7 +21,7 @@ from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from dashboard import answering, frame, home, results
+from dashboard import frame
 from matrix import load_matrix
 
 if TYPE_CHECKING:
@@ -32,7 +34,6 @@ ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "app.py"
 SETTINGS = ROOT / ".streamlit" / "config.toml"
 PORT = 8501
-WARM = (answering, home, results)  # imported before the first visitor comes
 
 
 def settings(host: str = "localhost", port: int = PORT) -> dict[str, Any]:
@@ -148,16 +149,27 @@ def asked_language(scope: Mapping[str, Any]) -> str:
 
 @asynccontextmanager
 async def _lifespan(_: st.App) -> AsyncIterator[None]:
-    """Load what every page needs, then put it out of the garbage collector's sight; close the store at the end."""
+    """Load what the first page needs, leave the rest to a thread; close the store at the end."""
     frame.matrix()
     frame.questionnaires()
     frame.words()
     store = frame.store()
+    # While the first visitor's browser loads its scripts, nobody waits for this.
+    rest = threading.Thread(target=_warm, name="warm", daemon=True)
+    rest.start()
+    yield
+    rest.join()
+    store.close()
+
+
+def _warm() -> None:
+    """Load what later pages need, then put everything out of the garbage collector's sight."""
+    from dashboard import library, method, results, showcase  # noqa: F401, PLC0415  # here: not before we answer
+
     results.warm()
+    importlib.import_module("pandas")  # the first table of answers loads it
     gc.collect()
     gc.freeze()
-    yield
-    store.close()
 
 
 async def _health(_: Request) -> JSONResponse:

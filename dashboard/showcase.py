@@ -85,6 +85,9 @@ def _judged(case: Case) -> None:
             frame.go("answer", role="patient", respondent="", axis="", part="")
     elif not result["respondents"]["declared"]:
         frame.note("banner-no-institution", "▲", "alert")
+    n_min = frame.matrix().thresholds.n_min
+    if 0 < result["respondents"]["experienced"] < n_min:
+        frame.note("sc-few-note", "◇", n=n_min)
     frame.paragraph(word("sc-lead"))
     found = _by_place(case)
     rank = {axis: -STATES.index(result["axes"][axis]["showcase"]["state"]) for axis in case.axes}
@@ -290,15 +293,14 @@ def _group(case: Case, axis: str, name: str) -> str:
         items = case.carrying(axis, condition)
         counted = values.get("declared" if name == "shown" else "combined")
         verdict = "unknown" if counted is None else "yes" if counted >= half - EPSILON else "no"
-        said = "sc-unknown" if verdict == "unknown" else f"sc-{name}-{verdict}"
-        sign = SIGNS[verdict] if name != "shown" or verdict == "unknown" else "●" if verdict == "yes" else "○"
+        said, sign = _verdict(name, verdict, exposed=case.result["axes"][axis]["exposure"])
         cells = "".join(
             f'<td data-name="{escape(word(f"side-{lens}"))}">{_level(case, items, lens, values.get(lens))}</td>'
             for lens in LENSES
         )
         rows.append(
             f'<tr class="sc-{name}-{verdict}"><th scope="row">{escape(matrix.title("conditions", condition, lang))}</th>'
-            f'{cells}<td class="sc-verdict">{_icon(sign)}{escape(word(said))}</td></tr>'
+            f'{cells}<td class="sc-verdict">{_icon(sign)}{escape(said)}</td></tr>'
         )
     heads = "".join(f'<th scope="col">{escape(word(f"side-{lens}"))}</th>' for lens in LENSES)
     return (
@@ -306,6 +308,17 @@ def _group(case: Case, axis: str, name: str) -> str:
         f'<th scope="col">{escape(word("sc-condition"))}</th>{heads}<th scope="col">{escape(word("sc-status"))}</th>'
         f"</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     )
+
+
+def _verdict(group: str, verdict: str, *, exposed: bool) -> tuple[str, str]:
+    """What is said of a condition, and its sign; where nothing is claimed, nothing is called missing."""
+    if verdict == "unknown":
+        return word("sc-unknown"), SIGNS["unknown"]
+    if group == "shown":
+        return word(f"sc-shown-{verdict}"), "●" if verdict == "yes" else "○"
+    if verdict == "no" and not exposed:
+        return word("sc-low"), "○"
+    return word(f"sc-{group}-{verdict}"), SIGNS[verdict]
 
 
 def _level(case: Case, items: list[str], lens: str, value: float | None) -> str:
@@ -382,7 +395,8 @@ def citations(sources: Iterable[Citation]) -> str:
     for cited in sources:
         one = known[cited.id]
         key = "sc-source-line" if one.year else "sc-source-undated"
-        line = escape(word(key, authors=one.authors.rstrip("."), year=one.year or "", title=one.title))
+        title = one.title if one.title[-1] in ".?!" else f"{one.title}."
+        line = escape(word(key, authors=one.authors.rstrip("."), year=one.year or "", title=title))
         link = f"https://doi.org/{one.doi}" if one.doi else one.url
         if link:
             shown = link.removeprefix("https://").removeprefix("http://").rstrip("/")

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import openpyxl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -106,12 +105,10 @@ _SHOWN_LENGTH = 80
 _EDGES = "".join(c for c in map(chr, range(0x3001)) if c.isspace()) + "\ufeff\u200b\u2060"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 # What Excel writes for a cell that failed, in the three languages it is used in here.
-_EXCEL_ERRORS = pa.array(
-    [
-        *("#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NULL!", "#NUM!"),
-        *("#NOM?", "#VALEUR!", "#NUL!", "#NOMBRE!"),
-        *("#N/B", "#VERW!", "#NAAM?", "#WAARDE!", "#DEEL/0!", "#LEEG!", "#GETAL!"),
-    ]
+_EXCEL_ERRORS = (
+    *("#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NULL!", "#NUM!"),
+    *("#NOM?", "#VALEUR!", "#NUL!", "#NOMBRE!"),
+    *("#N/B", "#VERW!", "#NAAM?", "#WAARDE!", "#DEEL/0!", "#LEEG!", "#GETAL!"),
 )
 _DAY_FIRST = re.compile(r"(\d{1,2})[/. -](\d{1,2})[/. -](\d{2}|\d{4})")
 _YEAR_FIRST = re.compile(r"(\d{4})[/. ](\d{1,2})[/. ](\d{1,2})")
@@ -486,6 +483,8 @@ def _read_xlsx(source: Path | bytes, file: str) -> _Grid:
 
 
 def _first_sheet(raw: bytes, file: str, *, has_formulas: bool) -> _Grid:
+    import openpyxl  # noqa: PLC0415  # a tenth of a second that only workbooks should cost
+
     book = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, data_only=True)
     if not book.worksheets:
         raise _Unfit("table-sheet-missing")
@@ -794,7 +793,8 @@ class _Judge:
         if not optional:
             self._add(coded.rows(lengths == 0), lambda _: _Fault(name, "table-cell-empty", {"column": name}))
         self._too_long(coded.rows(lengths > ID_LENGTH), name, ID_LENGTH)
-        failed = pc.is_in(coded.words, value_set=_EXCEL_ERRORS).to_numpy(zero_copy_only=False)
+        # Made here: a first array loads pandas, which whoever only opens the dashboard should not wait for.
+        failed = pc.is_in(coded.words, value_set=pa.array(_EXCEL_ERRORS)).to_numpy(zero_copy_only=False)
         self._add(
             coded.rows(failed), lambda row: _Fault(name, "table-excel-error", {"value": coded.word(row)})
         )

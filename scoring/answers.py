@@ -98,11 +98,29 @@ class Table:
     def voices(self, form: str) -> Voices:
         """Count the answers of one form, in one pass over the table; items outside the form do not count."""
         asked = [item.id for item in self.questionnaire.form(form)] or [""]  # engines refuse an empty list
-        parts = [self._wide(lens, asked) for lens in LENSES] if self.wide else [self._long(asked)]
+        if not self.wide:
+            parts = [self._long(asked)]
+        elif self.frame.implementation.is_polars():
+            parts = [self._wide(lens, asked) for lens in LENSES]
+        else:  # only Polars takes a thousand columns well; the others do better on a table made long
+            parts = [self._melted(asked)._long(asked)]  # noqa: SLF001
         ids = tuple(sorted({id_ for part in parts for id_ in part[0]["assessment"].unique().to_list()}))
         return _stacked(
             ids, [(places(keys["assessment"], ids), self._roles(keys), *sums) for keys, sums in parts]
         )
+
+    def _melted(self, asked: Sequence[str]) -> Table:
+        """The same table made long, without the empty cells."""
+        mine = [item for item in asked if item in self.columns]
+        keys = ["assessment", "respondent", "role"]
+        text = self.frame.select(*keys, *(nw.col(item).cast(nw.String) for item in mine))
+        long = (
+            text.unpivot(mine, index=keys, variable_name="item", value_name="answer")
+            if mine
+            else text.with_columns(item=nw.lit(""), answer=nw.lit(""))
+        )
+        given = ~nw.col("answer").is_null() & (nw.col("answer") != "")
+        return Table(long.filter(given), False, self.questionnaire, self.matrix)  # noqa: FBT003
 
     def _roles(self, keys: nw.DataFrame[Any]) -> Places:
         return places(keys["role"], self.matrix.ids("roles"))

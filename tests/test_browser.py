@@ -142,6 +142,24 @@ def test_first_click_after_a_killed_server_counts(empty: Server, page: Page) -> 
     assert kept[items[1]].answer == options(items[1], "declared")[1].id
 
 
+def test_turning_the_page_at_once_loses_nothing(empty: Server, page: Page) -> None:
+    """Two questions answered and the page turned in the same instant: both answers are kept."""
+    campaign = _own(empty)
+    _questions(empty, page, campaign)
+    page.evaluate(
+        """() => {
+          const groups = document.querySelectorAll("[role=radiogroup]");
+          groups[0].querySelectorAll("label")[2].click();
+          groups[1].querySelectorAll("label")[1].click();
+          document.querySelector(".st-key-next button").click();
+        }"""
+    )
+    expect(page.locator(".fr-h1")).not_to_contain_text("Soins")
+    ready(page)
+    items = [item.id for item in load_library()["hospital"].form("express")]
+    assert set(_kept(empty, campaign)) == set(items[:2])
+
+
 def test_keyboard_answers(empty: Server, page: Page) -> None:
     """Arrow keys choose and save, and the focus stays where it is."""
     campaign = _own(empty)

@@ -10,6 +10,8 @@
     const product = document.querySelector("[data-language]");
     if (product && document.documentElement.lang !== product.dataset.language)
       document.documentElement.lang = product.dataset.language;
+    // The framework names its drop zone and calls it decoration at once; it is a group with a name.
+    for (const zone of document.querySelectorAll('[data-testid="stFileUploaderDropzone"][role="presentation"]')) zone.setAttribute("role", "group");
     const said = document.querySelector("[data-announce]");
     const text = said ? said.dataset.announce : "";
     if (live.dataset.last !== text) { live.dataset.last = text; live.textContent = text.split("|")[0]; }

@@ -74,8 +74,7 @@ def draw() -> None:
         )
         frame.heading(word("method-result"), 3)
         st.html(matrix_table_html(result, own, lang, title=word("method-result")))
-        steps = (_cells, _positions, _gap, _retained, _state)
-        st.html(f'<ol class="me-work">{"".join(f"<li>{step(result, lang)}</li>" for step in steps)}</ol>')
+        st.html(f'<ol class="me-work">{"".join(f"<li>{step(result, lang)}</li>" for step in STEPS)}</ol>')
 
 
 @st.cache_data(show_spinner=False, max_entries=512)
@@ -346,3 +345,7 @@ def _head(key: str, lang: str, **values: str) -> str:
 
 def _lines(lines: list[str]) -> str:
     return "".join(f'<p class="fr-text">{escape(one)}</p>' for one in lines)
+
+
+STEPS = (_cells, _positions, _gap, _retained, _state)
+"""The working in order; each is the HTML of one step of a result, in one language."""

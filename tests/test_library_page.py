@@ -83,7 +83,7 @@ def test_every_cell_opens() -> None:
     """Each button of the matrix shows the questions of its cell, as many as it says, and no others."""
     test = open_page("questionnaires", lang="en")
     seen = 0
-    for key in [button.key for button in test.button if str(button.key).startswith("lib-cell-")]:
+    for key in [key for button in test.button if (key := button.key or "").startswith("lib-cell-")]:
         button = test.button(key=key)
         count = int(button.label.rpartition(" ")[2])
         assert button.disabled is (count == 0)

@@ -55,12 +55,13 @@ def draw() -> None:
     lang = frame.language()
     said: dict[str, Any] = st.session_state.setdefault("worked", beginning())
     with st.container(key="worked"):
-        _presets(lang)
-        result_at = st.container(key="worked-result")
-        for item in _steps():
-            _question(item, said, lang)
-        short = next(one.text[lang] for one in example().scales["share"] if one.id == SHORT)
-        _keep(st.toggle, word("method-training-toggle", x=short), "training", said, lang)
+        with st.container(key="worked-answers"):
+            _presets(lang)
+            result_at = st.container(key="worked-result")
+            for item in _steps():
+                _question(item, said, lang)
+            short = next(one.text[lang] for one in example().scales["share"] if one.id == SHORT)
+            _keep(st.toggle, word("method-training-toggle", x=short), "training", said, lang)
         given = tuple(
             (lens, item.id, "dk" if said[f"dk|{lens}|{item.id}"] else said[f"{lens}|{item.id}"])
             for lens in VOICES

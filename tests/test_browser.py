@@ -194,7 +194,7 @@ def test_language_switches_everywhere(shown: tuple[Server, Campaign], page: Page
     ready(page)
     assert page.evaluate("document.documentElement.lang") == "fr"
     page.get_by_role("button", name="Nederlands").click()
-    expect(page.get_by_role("columnheader", name="Weerhouden").first).to_be_visible()
+    expect(page.get_by_role("columnheader", name="Toegekend").first).to_be_visible()
     page.wait_for_function("document.documentElement.lang === 'nl'")
     page.wait_for_function("location.search.includes('lang=nl')")
     assert f"campaign={campaign.id}" in page.url

@@ -306,7 +306,7 @@ def test_keyboard_moves_and_jumps(server: Server, chromium: Browser) -> None:
 
 @pytest.mark.browser
 def test_lines_stay_readable_and_print_leaves_controls_out(server: Server, chromium: Browser) -> None:
-    """On a laptop no line of running text has more than 80 characters; on paper there is no control."""
+    """On a laptop no line of running text has many more than 70 characters; on paper there is no control."""
     context = chromium.new_context(viewport=LAPTOP)
     page = context.new_page()
     _open(server, page, "fr")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,9 +47,11 @@ class Words:
 
 
 def number(value: float, lang: str, digits: int = 1) -> str:
-    """A number with a fixed count of decimals and the locale's decimal sign."""
+    """A number with a fixed count of decimals, halves rounded up, and the locale's decimal sign."""
+    written = Decimal(repr(float(value)))  # the digits people see, not the binary ones below them
+    rounded = written.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP) + 0  # + 0: never "-0"
     return str(
-        format_decimal(value, format=f"#,##0.{'0' * digits}" if digits else "#,##0", locale=_LOCALES[lang])
+        format_decimal(rounded, format=f"#,##0.{'0' * digits}" if digits else "#,##0", locale=_LOCALES[lang])
     )
 
 

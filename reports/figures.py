@@ -293,8 +293,8 @@ def _position(lens: Mapping[str, Any], lang: str) -> str:
 
 
 def _gap(gap: float, lang: str) -> str:
-    """A gap to two decimals, with a true minus sign and never a negative zero."""
-    return number(round(gap, 2) + 0.0, lang, digits=2).replace("-", "\N{MINUS SIGN}")
+    """A gap to two decimals, with a true minus sign."""
+    return number(gap, lang, digits=2).replace("-", "\N{MINUS SIGN}")
 
 
 def _level_name(level: int, matrix: Matrix, lang: str) -> str:

@@ -34,6 +34,8 @@ ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "app.py"
 SETTINGS = ROOT / ".streamlit" / "config.toml"
 PORT = 8501
+HEAD_START = 3.0
+"""Seconds that a first visitor has the processor alone before we load ahead."""
 
 
 def settings(host: str = "localhost", port: int = PORT) -> dict[str, Any]:
@@ -154,18 +156,24 @@ async def _lifespan(_: st.App) -> AsyncIterator[None]:
     frame.questionnaires()
     frame.words()
     store = frame.store()
-    # While the first visitor's browser loads its scripts, nobody waits for this.
-    rest = threading.Thread(target=_warm, name="warm", daemon=True)
+    closing = threading.Event()
+    rest = threading.Thread(target=_warm, args=(closing,), name="warm", daemon=True)
     rest.start()
     yield
+    closing.set()
     rest.join()
     store.close()
 
 
-def _warm() -> None:
-    """Load what later pages need, then put everything out of the garbage collector's sight."""
+def _warm(closing: threading.Event) -> None:
+    """Load the pages while a first browser loads its scripts, and later, unless closing, what they need to work.
+
+    At the end everything goes out of the garbage collector's sight.
+    """
     from dashboard import library, method, results, showcase  # noqa: F401, PLC0415  # here: not before we answer
 
+    if closing.wait(HEAD_START):
+        return
     results.warm()
     importlib.import_module("pandas")  # the first table of answers loads it
     gc.collect()

@@ -1166,15 +1166,20 @@ class _Allowed:
         if not answer:
             return _Fault(place, "table-answer-empty", {}, None, known)
         values: dict[str, object] = {"value": _shown(answer), "item": item}
-        folded = answer.casefold()
+        folded = _folded(answer)
         for option in options.values():
-            if folded in {text.casefold() for text in option.text.values()}:
+            if folded in map(_folded, option.text.values()):
                 return _Fault(place, "table-answer-label", values, option.id, known)
         if re.fullmatch(r"-?\d+([.,]\d+)?", answer):
             number = float(answer.replace(",", "."))
             meant = [option.id for option in options.values() if option.value == number]
             return _Fault(place, "table-answer-number", values, meant[0] if len(meant) == 1 else None, known)
         return _Fault(place, "table-answer", values, _near(answer, known), known)
+
+
+def _folded(text: str) -> str:
+    """A label as anybody types it: in any case, with either apostrophe."""
+    return text.casefold().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
 
 
 def _day(word: str) -> date | None:

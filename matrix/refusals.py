@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 from rapidfuzz import fuzz
+from rapidfuzz.distance import OSA
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -76,8 +77,10 @@ def nearest(word: str, known: Sequence[str]) -> str | None:
 
 
 def _likeness(word: str, other: str) -> float:
-    """Share of common letters, 0 to 100, and more for a word that is part of the other."""
+    """Share of common letters, 0 to 100, and more for a word one slip away or part of the other."""
     short, long = sorted((word, other), key=len)
+    if len(short) > _PREFIX and OSA.distance(word, other) <= 1:
+        return 99
     part = long.startswith(short) if len(short) == _PREFIX else len(short) > _PREFIX and short in long
     return fuzz.ratio(word, other) + (_PART if part else 0)
 

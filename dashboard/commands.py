@@ -13,8 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from matrix import Document, Problem, Refused, load_document
-from matrix.model import check_matrix, check_sources
+from matrix import Problem, Refused, load_document
 
 if TYPE_CHECKING:
     from questionnaires import Questionnaire
@@ -109,6 +108,7 @@ def _count(text: str) -> int:
 
 
 def _check(call: argparse.Namespace) -> int:
+    from dashboard.checking import check_document
     from questionnaires.checker import load_library
 
     documents = [load_document(path) for path in call.files]
@@ -130,32 +130,6 @@ def _check(call: argparse.Namespace) -> int:
         if not problems:
             print(f"{document.file}: {kind}: fine")
     return 1 if wrong else 0
-
-
-def check_document(
-    document: Document, taken: dict[str, str] | None = None, items: Sequence[str] | None = None
-) -> tuple[str, tuple[Problem, ...]]:
-    """What kind of file this is, told by its keys, and every problem in it."""
-    from questionnaires import check_crosswalk, check_published, check_questionnaire
-    from scoring.rules import check_rule
-
-    keys = set(document.data) if isinstance(document.data, dict) else set()
-    if document.data is None and document.problems:
-        return "unread", document.problems
-    if {"items", "scales"} & keys:
-        questionnaire, problems = check_questionnaire(document, taken=taken)
-        return "questionnaire", problems if questionnaire is None else check_published(
-            questionnaire, document
-        )
-    for marks, kind, check in (
-        ({"requirements"}, "crosswalk", check_crosswalk),
-        ({"when", "severity", "cap", "clears_when"}, "rule", lambda one: check_rule(one, items)),
-        ({"axes", "cells", "thresholds"}, "matrix", check_matrix),
-        ({"sources"}, "sources", check_sources),
-    ):
-        if marks & keys:
-            return kind, check(document)[1]
-    return "unknown", (*document.problems, document.problem((), "unknown-format"))
 
 
 # --- score ----------------------------------------------------------------------------------------------------

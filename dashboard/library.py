@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import frame
-from dashboard.commands import check_document
+from dashboard.checking import check_document
 from dashboard.showcase import citations
 from matrix import Problem, load_document, number
 from matrix.reader import SIZE_LIMIT

@@ -14,7 +14,8 @@ from streamlit.testing.v1 import AppTest
 from test_pages import html, open_page, text_of
 
 from dashboard import frame, library
-from dashboard.commands import check_document, main
+from dashboard.checking import check_document
+from dashboard.commands import main
 from data import Store
 from matrix import load_document, load_matrix, load_sources
 from matrix.reader import SIZE_LIMIT

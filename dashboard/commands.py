@@ -109,7 +109,7 @@ def _count(text: str) -> int:
 
 def _check(call: argparse.Namespace) -> int:
     from dashboard.checking import check_document
-    from questionnaires.checker import load_library
+    from questionnaires import library_items
 
     documents = [load_document(path) for path in call.files]
     taken: dict[str, str] = {}
@@ -120,7 +120,7 @@ def _check(call: argparse.Namespace) -> int:
         for item in document.data["items"]
         if isinstance(item, dict) and "id" in item
     ]
-    items = [item.id for one in load_library().values() for item in one.items] + own_items
+    items = [*library_items(), *own_items]
     wrong = 0
     for document in documents:
         kind, problems = check_document(document, taken, items)

@@ -120,7 +120,7 @@ def systems(path: Path = TEXTS / "systems.yaml") -> tuple[System, ...]:
     """What the tool carries of the founding texts, or ``Refused`` with every problem of the file."""
     document = load_document(path, name=path.name)
     value, problems = parse(document, Systems, frame.matrix().languages)
-    own = [*unique(document, "systems"), *cited(document, load_sources())]
+    own = [*unique(document, "systems"), *cited(document)]
     if value is not None:
         matrix = frame.matrix()
         known = {kind: matrix.ids(kind) for kind in ("conditions", "roles", "axes")}

@@ -171,6 +171,22 @@ def load_matrix(path: Path = HERE / "pomey.yaml") -> Matrix:
     return value
 
 
+@cache
+def outline() -> Matrix:
+    """The shipped matrix with whatever texts it has: files are checked against its ids while it is being translated."""
+    document = load_document(HERE / "pomey.yaml", name="pomey.yaml")
+    value, problems = parse(document, Matrix)
+    if value is None:
+        raise Refused(problems)
+    return value
+
+
+@cache
+def source_ids() -> tuple[str, ...]:
+    """Ids of the shipped sources, known whatever their notes lack."""
+    return ids_of(load_document(HERE / "sources.yaml", name="sources.yaml").data["sources"])
+
+
 def check_sources(document: Document) -> tuple[SourceList | None, tuple[Problem, ...]]:
     """Hold a sources file against its format; ids are unique."""
     problems = list(unique(document, "sources"))
@@ -213,7 +229,7 @@ def check_matrix(document: Document) -> tuple[Matrix | None, tuple[Problem, ...]
             own += [document.problem(place, "missing-key", key=axis) for axis in axes if axis not in meaning]
             for axis in meaning:
                 own += among(document, (*place, axis), axis, axes, "unknown-axis")
-    own += cited(document, load_sources())
+    own += cited(document)
     return _settle(document, Matrix, languages(document), own)
 
 
@@ -293,10 +309,10 @@ def among(
     return [document.problem(path, code, suggestion=nearest(found, known), known=known, id=found, **values)]
 
 
-def cited(document: Document, sources: dict[str, Source]) -> list[Problem]:
+def cited(document: Document) -> list[Problem]:
     """A problem for each citation, anywhere in the file, of a source that does not exist."""
     problems: list[Problem] = []
-    known = tuple(sources)
+    known = source_ids()
 
     def walk(here: object, path: tuple[str | int, ...]) -> None:
         if isinstance(here, dict):

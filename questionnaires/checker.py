@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from matrix import Document, Matrix, Problem, Refused, load_document, load_matrix, load_sources, parse
-from matrix.model import among, cited, entries, ids_of, merge, unique
+from matrix import Document, Matrix, Problem, Refused, load_document, parse
+from matrix.model import among, cited, entries, ids_of, merge, outline, unique
 from questionnaires.model import SIDE_OF, Crosswalk, Questionnaire
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ def check_questionnaire(
         matrix: what its axes, levels and languages are held against; the shipped one, by default.
         taken: ids of items met in files checked before, with the place of each; this file's are added.
     """
-    matrix = matrix or load_matrix()
-    own: list[Problem] = list(cited(document, load_sources()))
+    matrix = matrix or outline()
+    own: list[Problem] = list(cited(document))
     if isinstance(document.data, dict):
         own += unique(document, "items")
         own += _scales(document)
@@ -71,6 +71,13 @@ def load_library(folder: Path = LIBRARY) -> dict[str, Questionnaire]:
     if problems:
         raise Refused(problems)
     return library
+
+
+@cache
+def library_items(folder: Path = LIBRARY) -> tuple[str, ...]:
+    """Ids of all items of the library, known whatever its texts lack."""
+    files = [load_document(path).data for path in sorted(folder.glob("*.yaml"))]
+    return tuple(id_ for data in files if isinstance(data, dict) for id_ in ids_of(data.get("items")))
 
 
 def published(kept: Path = PUBLISHED) -> dict[str, dict[int, str]]:
@@ -113,11 +120,11 @@ def publish(folder: Path = LIBRARY, kept: Path = PUBLISHED) -> None:
 
 def check_crosswalk(document: Document) -> tuple[Crosswalk | None, tuple[Problem, ...]]:
     """A crosswalk, or none, and every problem in file order."""
-    matrix = load_matrix()
-    own = list(cited(document, load_sources()))
+    matrix = outline()
+    own = list(cited(document))
     if isinstance(document.data, dict):
         own += unique(document, "requirements")
-        items = tuple(item.id for one in load_library().values() for item in one.items)
+        items = library_items()
         for index, need in entries(document.data.get("requirements")):
             path = ("requirements", index)
             own += among(document, (*path, "axis"), need.get("axis"), matrix.ids("axes"), "unknown-axis")

@@ -27,14 +27,13 @@ from matrix import (
     Refused,
     load_document,
     load_matrix,
-    load_sources,
     nearest,
     parse,
 )
-from matrix.model import cited, merge
+from matrix.model import cited, merge, outline
 from matrix.schemas import schema
 from matrix.types import Citation, Flag, Format, Frozen, Id, Number, Texts, Whole
-from questionnaires import load_library
+from questionnaires import library_items
 from scoring.ladder import EPS, Ceiling
 
 RULEBOOK = Path(__file__).with_name("rulebook")
@@ -263,11 +262,11 @@ def check_rule(
     Args:
         items: ids of the items whose facts a rule may name; the library's, by default.
     """
-    matrix = load_matrix()
+    matrix = outline()
     if items is None:
-        items = [item.id for one in load_library().values() for item in one.items]
+        items = library_items()
     data = document.data
-    own: list[Problem] = list(cited(document, load_sources()))
+    own: list[Problem] = list(cited(document))
     if isinstance(data, dict):
         own += _shape(document, matrix)
         facts = known_facts(matrix, items)

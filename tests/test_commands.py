@@ -7,6 +7,7 @@ import io
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -192,3 +193,23 @@ def test_list_is_json_with_ids(capsys: pytest.CaptureFixture[str]) -> None:
         "reading-belgium-french-speaking",
         "reading-chuv-research-unit",
     }
+
+
+def test_a_new_language_is_told_every_text_it_lacks(tmp_path: Path) -> None:
+    """With a language added to the matrix, the check lists what lacks it in every file, not only the first."""
+    for folder in ("matrix", "questionnaires", "scoring", "dashboard", "data", "reports"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    matrix = tmp_path / "matrix" / "pomey.yaml"
+    text = matrix.read_text(encoding="utf-8")
+    matrix.write_text(
+        text.replace("languages: [fr, nl, en]", "languages: [fr, nl, en, de]"), encoding="utf-8"
+    )
+    files = ["matrix/pomey.yaml", "matrix/sources.yaml", "questionnaires/library/hospital.yaml"]
+    files += ["scoring/rulebook/no-budget-line.yaml"]
+    call = [sys.executable, "-m", "dashboard.commands", "check", *files]
+    done = subprocess.run(call, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 1
+    lacking = {
+        line.partition(":")[0] for line in done.stderr.splitlines() if "The text in 'de' is missing" in line
+    }
+    assert lacking == set(files), done.stderr[-500:]

@@ -67,7 +67,8 @@ def _who(campaign: Campaign, wanted: str) -> None:
     people = {fresh: word("person-new", code=fresh)}
     for code, n in sorted(known.items()):
         people[code] = word("person-known" if n > 1 else "person-known-one", code=code, n=n)
-    person = frame.pick(st.selectbox, word("person"), people, f"who-person-{role}", help=word("person-help"))
+    person = frame.pick(st.selectbox, word("person"), people, f"who-person-{role}")
+    frame.paragraph(word("person-help"), "small")
     _who_sees(role)
     if st.button(word("resume" if person in known else "begin"), type="primary", key="begin"):
         st.session_state.pop("fresh-code", None)

@@ -30,12 +30,14 @@ def page() -> None:
         return
     many = len(every) > LISTED
     chosen = frame.choose(every) if many else frame.current(every)
+    first = chosen is not None and all(one.synthetic or one.kind == "reading" for one in every)
     if chosen is not None:
-        _assessment(chosen)
+        _assessment(chosen, first=first)
         if not many:
             _others([one for one in every if one.id != chosen.id])
-    with st.expander(word("new-assessment"), key="new-assessment"):
-        _new()
+    if not first:
+        with st.expander(word("new-assessment"), key="new-assessment"):
+            _new()
     if not any(one.synthetic for one in every):
         _example("secondary")
 
@@ -77,8 +79,11 @@ def _example(kind: str) -> None:
         frame.go("results", campaign=made, role="", respondent="", axis="", part="")
 
 
-def _assessment(campaign: Campaign) -> None:
-    """The current assessment: who it is about, who has answered, what to do next."""
+def _assessment(campaign: Campaign, *, first: bool) -> None:
+    """The current assessment: who it is about, what to do next, who has answered.
+
+    ``first``: there is no assessment of one's own yet, so its start stands right after the example's next step.
+    """
     house = frame.institutions()[campaign.institution]
     st.html(f'<h1 class="fr-h1">{escape(house.name)} · {escape(campaign.title)}{frame.tag(campaign)}</h1>')
     parts = [
@@ -90,6 +95,9 @@ def _assessment(campaign: Campaign) -> None:
     frame.banner(campaign)
     progress = frame.store().progress(campaign.id)
     _next_step(campaign, progress)
+    if first:
+        with st.expander(word("create-own"), key="new-assessment"):
+            _new()
     if campaign.kind != "reading":
         frame.heading(word("progress"), 2)
         _progress(progress)

@@ -54,10 +54,10 @@ def page() -> None:
     else:
         _showcase(result)
         _explained(result)
-        _findings(result)
+        _findings(campaign, questionnaire, result, trace)
         _lenses(result)
         _trace(campaign, questionnaire, result, trace)
-        _unjudged(result)
+        _unjudged(campaign, questionnaire, result, trace)
     _downloads(campaign, result)
 
 
@@ -165,6 +165,8 @@ def _explained(result: dict[str, Any]) -> None:
         lines.append(word("incomplete-why"))
     lang, share = frame.language(), result["completeness"]
     shown = {lens: percent(share[lens], lang) if share[lens] is not None else NOTHING for lens in share}
+    if 0 < result["respondents"]["experienced"] < frame.matrix().thresholds.n_min:
+        shown["experienced"] = word("sc-withheld")
     lines.append(word("completeness", **shown))
     if result["summary"]["median"] is not None:
         lines.append(
@@ -205,8 +207,13 @@ def _showcase(result: dict[str, Any]) -> None:
     frame.paragraph(word("section-showcase-why"), "small")
 
 
-def _findings(result: dict[str, Any]) -> None:
-    lang, matrix, rules = frame.language(), frame.matrix(), load_rulebook()
+def _findings(
+    campaign: Campaign, questionnaire: Questionnaire, result: dict[str, Any], trace: list[dict[str, Any]]
+) -> None:
+    from dashboard import showcase  # noqa: PLC0415  # it draws on this module
+
+    case = showcase.Case(campaign, questionnaire, result, trace)
+    lang, rules = frame.language(), load_rulebook()
     frame.heading(word("section-findings"), 2)
     if not result["findings"]:
         frame.paragraph(word("findings-none"), "small")
@@ -218,10 +225,10 @@ def _findings(result: dict[str, Any]) -> None:
         rule, severity = rules[id_], group[0]["severity"]
         lines = []
         for found in group:
-            axis = found.get("axis")
-            facts = ", ".join(_fact(one, axis) for one in found["because"])
-            name = f"{matrix.title('axes', axis, lang)}{word('colon')}" if axis else ""
-            lines.append(f"<li>{escape(name)}{escape(facts)}</li>")
+            # a flag alone says nothing that the sentence above has not said; beside a figure it is left out
+            figures = [one for one in found["because"] if not isinstance(one.get("value"), bool)]
+            facts = [showcase.fact_line(case, one) for one in figures or found["because"]]
+            lines.append(f"<li>{escape('; '.join(dict.fromkeys(facts)))}</li>")
         st.html(
             f'<div class="fr-finding fr-sev-{severity}"><h3 class="fr-h3">{escape(rule.title[lang])} '
             f'<span class="fr-tag">{escape(word("severity-" + severity))}</span></h3>'
@@ -230,36 +237,6 @@ def _findings(result: dict[str, Any]) -> None:
             f"<dt>{escape(word('to-do'))}</dt><dd>{escape(rule.advice[lang])}</dd>"
             f"<dt>{escape(word('clears'))}</dt><dd>{escape(rule.clears_when[lang])}</dd></dl></div>"
         )
-
-
-def _fact(one: dict[str, Any], axis: str | None = None) -> str:
-    """A fact with its value, named in words as far as the matrix has them, the axis left out where it is plain."""
-    value, lang = one.get("value"), frame.language()
-    name = _fact_name(one["fact"], axis)
-    if isinstance(value, bool) or value is None:
-        return name
-    if isinstance(value, str):
-        return f"{name} {word(f'state-{value}').lower()}" if f"state-{value}" in frame.words().texts else name
-    return f"{name} {number(float(value), lang, digits=2)}".replace("-", "\N{MINUS SIGN}")
-
-
-def _fact_name(fact: str, axis: str | None = None) -> str:
-    lang, matrix = frame.language(), frame.matrix()
-    if fact.startswith("item."):
-        item, lens = fact.removeprefix("item.").rsplit(".", 1)
-        side = matrix.title("lenses", lens, lang).lower() if lens in matrix.ids("lenses") else ""
-        return " · ".join(one for one in (word("fact-item", id=item), side) if one)
-    names = []
-    for part in fact.split("."):
-        if part in (axis, "item"):
-            continue
-        for place in ("axes", "conditions", "lenses", "levels"):
-            if part in matrix.ids(place):
-                names.append(matrix.title(place, part, lang).lower())
-                break
-        else:
-            names.append(word(f"fact-{part}") if f"fact-{part}" in frame.words().texts else part)
-    return " · ".join(names)
 
 
 def _lenses(result: dict[str, Any]) -> None:
@@ -414,9 +391,14 @@ def _trace_row(
     return question, [escape(value), lines(map(escape, roles)), lines(map(escape, given))]
 
 
-def _unjudged(result: dict[str, Any]) -> None:
+def _unjudged(
+    campaign: Campaign, questionnaire: Questionnaire, result: dict[str, Any], trace: list[dict[str, Any]]
+) -> None:
+    from dashboard import showcase  # noqa: PLC0415  # it draws on this module
+
     if not result["unjudged"]:
         return
+    case = showcase.Case(campaign, questionnaire, result, trace)
     lang, matrix, rules = frame.language(), frame.matrix(), load_rulebook()
     with st.expander(word("section-unjudged", n=len(result["unjudged"])), key="unjudged"):
         frame.paragraph(word("unjudged-why"), "small")
@@ -427,7 +409,7 @@ def _unjudged(result: dict[str, Any]) -> None:
                 title = word("finding-axis", title=title, axis=matrix.title("axes", one["axis"], lang))
             missing = word(
                 "unjudged-missing",
-                facts="; ".join(_fact_name(fact, one.get("axis")) for fact in one["missing"]),
+                facts="; ".join(showcase.fact_name(case, fact) for fact in one["missing"]),
             )
             lines.append(f"<li>{escape(title)} ({escape(missing)})</li>")
         st.html(f'<ul class="fr-explain">{"".join(lines)}</ul>')

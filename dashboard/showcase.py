@@ -222,12 +222,13 @@ def _overview(case: Case, axes: list[str], found: Mapping[str, list[dict[str, An
     cards = []
     for axis in axes:
         state = case.result["axes"][axis]["showcase"]["state"]
+        said, sign = _state(case, axis)
         grave = sum(one["severity"] in GRAVE for one in found.get(axis, ()))
         other = len(found.get(axis, ())) - grave
         counts = [_count(key, n) for key, n in (("sc-counts", grave), ("sc-counts-other", other)) if n]
         cards.append(
             f'<li class="fr-state-{state}"><a href="#axis-{axis}">{escape(matrix.title("axes", axis, lang))}</a>'
-            f"<b>{_icon(ICONS[state])}{escape(word(f'state-{state}'))}</b>"
+            f"<b>{_icon(sign)}{escape(said)}</b>"
             f"<small>{escape(' · '.join(counts) or word('sc-counts-none'))}</small></li>"
         )
     return f'{_h2(word("sc-states"))}<ul class="fr-states sc-states">{"".join(cards)}</ul>{_off(case)}'
@@ -246,13 +247,29 @@ def _off(case: Case) -> str:
 def _axis(case: Case, axis: str, found: list[dict[str, Any]]) -> str:
     """All that is said of one axis."""
     lang, state = frame.language(), case.result["axes"][axis]["showcase"]["state"]
-    title = word("sc-axis", axis=frame.matrix().title("axes", axis, lang), state=word(f"state-{state}"))
+    said, sign = _state(case, axis)
+    title = word("sc-axis", axis=frame.matrix().title("axes", axis, lang), state=said)
     groups = "".join(_group(case, axis, name) for name in GROUPS)
     return (
-        f'<section class="sc-axis fr-state-{state}" id="axis-{axis}">{_h2(title, _icon(ICONS[state]))}'
+        f'<section class="sc-axis fr-state-{state}" id="axis-{axis}">{_h2(title, _icon(sign))}'
         f'<p class="fr-text">{escape(" ".join(_why(case, axis)))}</p>'
         f'<div class="sc-groups">{groups}</div>{_meanings(axis)}{_folded(case, found)}</section>'
     )
+
+
+def _known(case: Case, axis: str) -> bool:
+    """Whether anything is known of what is shown or claimed on an axis."""
+    one = case.result["axes"][axis]
+    shown = (one["conditions"][name] or {} for name in GROUPS["shown"])
+    return bool(one["declared"] or any(values.get("declared") for values in shown))
+
+
+def _state(case: Case, axis: str) -> tuple[str, str]:
+    """The state of an axis in words, and its sign; where nothing is known, that is said and not that nothing is shown."""
+    state = case.result["axes"][axis]["showcase"]["state"]
+    if state == "none" and not _known(case, axis):
+        return word("sc-state-unknown"), SIGNS["unknown"]
+    return word(f"state-{state}"), ICONS[state]
 
 
 def _why(case: Case, axis: str) -> list[str]:
@@ -260,10 +277,7 @@ def _why(case: Case, axis: str) -> list[str]:
     lang, matrix, rules = frame.language(), frame.matrix(), load_rulebook()
     one = case.result["axes"][axis]
     show, lines = one["showcase"], []
-    known = one["declared"] or any(
-        (one["conditions"][name] or {}).get("declared") for name in GROUPS["shown"]
-    )
-    if not known:
+    if not _known(case, axis):
         return [word("sc-exposure-unknown")]
     lines.append(word("sc-exposed" if one["exposure"] else "sc-not-exposed"))
     if one["exposure"]:

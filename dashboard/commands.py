@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from matrix import Problem, Refused, load_document
+from matrix import Problem, Refused, load_document, number
 
 if TYPE_CHECKING:
     from questionnaires import Questionnaire
@@ -248,7 +248,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     def shown(value: Any) -> str:
         if value is None:
             return "-"
-        return f"{value:.2f}" if isinstance(value, float) else str(value)
+        return number(value, "en", 2) if isinstance(value, float) else str(value)
 
     names = list(rows[0]) if rows else []
     cells = [names, *([shown(row[name]) for name in names] for row in rows)]

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 word = frame.word
 LENSES = ("declared", "experienced")
-ARCHIVE = b"PK\x03\x04"
-"""How a workbook or a zip file begins, whatever its name."""
 ENDINGS = (".yaml", ".yml")
 UPLOAD_MEGABYTES = 20
 """What the browser may send at all; the reader's own limit is lower, and it says so in the page's language."""
@@ -251,9 +249,6 @@ def _check() -> None:
         st.html(_told("wrong", "✕", word("lib-not-yaml", file=name)))
         return
     data = given.getvalue()
-    if b"\0" in data or data.startswith(ARCHIVE):
-        st.html(_told("wrong", "✕", word("lib-not-text", file=name)))
-        return
     kind, problems, questionnaire = _judged(name, data)
     if not problems:
         st.html(_fine(name, kind, questionnaire))

@@ -14,7 +14,7 @@ from dashboard import frame
 from data import Campaign
 from matrix import number, percent
 from reports import headline, matrix_csv, matrix_svg, matrix_table_html
-from scoring import load_rulebook, score
+from scoring import CRITERIA, load_rulebook, score
 
 if TYPE_CHECKING:
     from questionnaires import Questionnaire
@@ -189,7 +189,8 @@ def _showcase(result: dict[str, Any]) -> None:
         if not one["applicable"] or not (one["declared"] or one["experienced"]):
             continue
         show = one["showcase"]
-        why = [word(f"state-{show['state']}-why")] if show["state"] in ("none", "sound", "emerging") else []
+        state = "sound-alone" if sound_alone(one) else show["state"]
+        why = [word(f"state-{state}-why")] if state in ("none", "sound", "sound-alone", "emerging") else []
         if show["state"] != "none":
             for key, names in (("state-failing", show["failing"]), ("state-unknown", show["unproven"])):
                 if names:
@@ -199,12 +200,18 @@ def _showcase(result: dict[str, Any]) -> None:
                 why.append(word("index", n=number(show["index"], lang, digits=0)))
         entries.append(
             f'<li class="fr-state-{show["state"]}"><span class="fr-axis">{escape(matrix.title("axes", axis, lang))}</span>'
-            f'<b><span aria-hidden="true">{ICONS[show["state"]]} </span>{escape(word("state-" + show["state"]))}</b>'
+            f'<b><span aria-hidden="true">{ICONS[show["state"]]} </span>{escape(word("state-" + state))}</b>'
             + "".join(f"<small>{escape(line)}</small>" for line in why)
             + "</li>"
         )
     st.html(f'<ul class="fr-states">{"".join(entries)}</ul>')
     frame.paragraph(word("section-showcase-why"), "small")
+
+
+def sound_alone(one: dict[str, Any]) -> bool:
+    """Whether an axis looks sound on the institution's word alone: no patient spoke on any of the criteria."""
+    values = [one["conditions"][name] or {} for name in CRITERIA]
+    return one["showcase"]["state"] == "sound" and all(each.get("experienced") is None for each in values)
 
 
 def _findings(
@@ -228,7 +235,7 @@ def _findings(
             # a flag alone says nothing that the sentence above has not said; beside a figure it is left out
             figures = [one for one in found["because"] if not isinstance(one.get("value"), bool)]
             facts = [showcase.fact_line(case, one) for one in figures or found["because"]]
-            lines.append(f"<li>{escape('; '.join(dict.fromkeys(facts)))}</li>")
+            lines += [f"<li>{escape(fact)}</li>" for fact in dict.fromkeys(facts)]
         st.html(
             f'<div class="fr-finding fr-sev-{severity}"><h3 class="fr-h3">{escape(rule.title[lang])} '
             f'<span class="fr-tag">{escape(word("severity-" + severity))}</span></h3>'

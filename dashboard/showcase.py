@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import frame
-from dashboard.results import EPSILON, ICONS, NOTHING, SEVERITIES, scored, subtitle, table
+from dashboard.results import EPSILON, ICONS, NOTHING, SEVERITIES, scored, sound_alone, subtitle, table
 from data import Campaign
 from matrix import load_sources, number, percent
 from matrix.types import Citation
@@ -114,7 +114,7 @@ def _headline(result: dict[str, Any]) -> str:
         named = [matrix.title("axes", axis, lang) for axis, state in states.items() if state in wanted]
         if named:
             return word(f"sc-head-{key}", axes=", ".join(named))
-    return word("sc-head-none")
+    return word("sc-head-none" if result["respondents"]["experienced"] else "sc-head-no-patients")
 
 
 # --- what is known of an assessment -----------------------------------------------------------------------------
@@ -269,6 +269,8 @@ def _state(case: Case, axis: str) -> tuple[str, str]:
     state = case.result["axes"][axis]["showcase"]["state"]
     if state == "none" and not _known(case, axis):
         return word("sc-state-unknown"), SIGNS["unknown"]
+    if sound_alone(case.result["axes"][axis]):
+        return word("state-sound-alone"), ICONS[state]
     return word(f"state-{state}"), ICONS[state]
 
 
@@ -286,7 +288,7 @@ def _why(case: Case, axis: str) -> list[str]:
                 listed = ", ".join(matrix.title("conditions", name, lang).lower() for name in names)
                 lines.append(word(key, conditions=listed))
         if show["state"] == "sound":
-            lines.append(word("sc-all-given"))
+            lines.append(word("sc-all-declared" if sound_alone(one) else "sc-all-given"))
         if show["state"] == "emerging":
             lines.append(word("sc-young", n=matrix.thresholds.emerging_months))
         if show["index"] is not None and show["failing"]:

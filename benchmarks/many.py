@@ -136,6 +136,7 @@ def ours(path: Path, questionnaire: Questionnaire, engine: str) -> Any:
 def run(answers: int = ANSWERS, rounds: int = 5) -> list[tuple[str, str, str]]:
     """Rows of the benchmark table: what, ratio to the hand-written SQL, median milliseconds."""
     questionnaire = load_library()["hospital"]
+    duckdb.execute("SET enable_progress_bar = false")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "answers.parquet"
         count = make(path, questionnaire, answers)

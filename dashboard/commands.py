@@ -216,6 +216,7 @@ def on_engine(table: Any, engine: str) -> Any:
     if engine == "duckdb":
         import duckdb
 
+        duckdb.execute("SET enable_progress_bar = false")  # it would draw into the JSON
         return duckdb.from_arrow(table)
     if engine == "spark":
         try:

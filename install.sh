@@ -36,6 +36,7 @@ else
     $bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $locked
     $bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 fi
+$bin/python -m compileall -q matrix questionnaires scoring data reports dashboard  # the first start is the one people judge
 if [ "$1" = test ]; then
     $bin/python tests/browser.py
 fi

@@ -89,6 +89,15 @@ def keep(**values: str) -> None:
         st.session_state[name] = value
 
 
+def empty(key: str, campaign: Campaign | None) -> None:
+    """A page with nothing to show yet: what will be here, why it matters, and the one button."""
+    heading(word(key))
+    paragraph(word(f"{key}-why"))
+    where = "home" if campaign is None else "answer"
+    if st.button(word(f"to-{where}"), type="primary", key="to-start"):
+        go(where)
+
+
 def go(page: str, **values: str) -> None:
     """Leave for another page, taking along what is kept."""
     keep(**values)

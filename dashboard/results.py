@@ -38,7 +38,7 @@ def page() -> None:
     """Draw the page."""
     every = frame.campaigns()
     if not every:
-        _empty(None)
+        frame.empty("results-empty", None)
         return
     campaign = frame.choose(every)
     questionnaire = frame.questionnaire_of(campaign) if campaign else None
@@ -46,7 +46,7 @@ def page() -> None:
         return
     result, trace = scored(campaign)
     if not any(result["respondents"].values()):
-        _empty(campaign)
+        frame.empty("results-empty", campaign)
         return
     _top(campaign, result)
     if campaign.kind == "reading":
@@ -95,14 +95,6 @@ def _stamp(campaign_id: str) -> str:
     """What changes whenever the facts of an assessment do."""
     store = frame.store()
     return f"{store.progress(campaign_id)}{store.evidence([campaign_id]).num_rows}"
-
-
-def _empty(campaign: Campaign | None) -> None:
-    frame.heading(word("results-empty"))
-    frame.paragraph(word("results-empty-why"))
-    target = "home" if campaign is None else "answer"
-    if st.button(word("to-home" if campaign is None else "to-answer"), type="primary", key="to-start"):
-        frame.go(target)
 
 
 def _top(campaign: Campaign, result: dict[str, Any]) -> None:

@@ -45,7 +45,7 @@ def page() -> None:
     every = frame.campaigns()
     campaign = frame.choose(every) if every else None
     if campaign is None:
-        _empty(None)
+        frame.empty("sc-empty", None)
         return
     questionnaire = frame.questionnaire_of(campaign)
     if questionnaire is None:
@@ -56,17 +56,9 @@ def page() -> None:
         frame.banner(campaign)
         frame.paragraph(word("sc-reading"))
     elif not any(result["respondents"].values()):
-        _empty(campaign)
+        frame.empty("sc-empty", campaign)
     else:
         _judged(Case(campaign, questionnaire, result, trace))
-
-
-def _empty(campaign: Campaign | None) -> None:
-    frame.heading(word("sc-empty"))
-    frame.paragraph(word("sc-empty-why"))
-    target = "home" if campaign is None else "answer"
-    if st.button(word("to-home" if campaign is None else "to-answer"), type="primary", key="to-start"):
-        frame.go(target)
 
 
 def _top(title: str, campaign: Campaign, result: dict[str, Any]) -> None:

@@ -16,8 +16,9 @@ import time
 import unicodedata
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, cast
 
 import pyarrow as pa
@@ -27,6 +28,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import StaticPool
 
+from data import layout
+from data.layout import REVISION, VERSION_TABLE
 from matrix import Problem, Refused, nearest, register_refusals
 
 if TYPE_CHECKING:
@@ -40,26 +43,52 @@ T = TypeVar("T")
 
 COMMENT_LIMIT = 4000
 """Characters of a comment or a reason."""
+RETENTION_MONTHS = 24
+"""How long after its closing a campaign keeps comments and the link between a person and a code, unless told otherwise."""
 NAME_LIMIT = 300
 """Characters of any other text: ids, names, titles."""
 BUSY_SECONDS = 10.0
 """How long a write waits for another program that holds the store."""
-VERSION_TABLE = "pomey_version"
-"""The migrations' own table: its name also tells our databases from anybody else's."""
-REVISION = "0001"
-"""The newest migration, so that opening a current store need not load the migration machinery."""
-
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _IDS_PER_QUERY = 10_000  # SQLite takes 32,766 values in one statement
 _POSTGRES_LOCK = 7_067_801  # any number, as long as every process asks for the same one
 _SQLITE = b"SQLite format 3\0"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+_OTHERWISE = {"draft": "store-not-draft", "open": "store-not-open", "closed": "store-not-closed"}
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"  # none that is read for another
 _migrating = threading.Lock()  # the migration machinery keeps its context in module globals
 
 register_refusals(Path(__file__).with_name("refusals.yaml"))
+
+
+COMMITTEE = ("agreed", "disagreed", "not_consulted")
+"""What the patients' committee may have said of a campaign."""
+SCOPES = ("institution", "department", "programme")
+"""What a campaign may be about."""
+FEEDBACK_STATES = ("done", "doing", "not_now")
+"""How far the answer to what patients said may be."""
+EDITABLE = frozenset(
+    [
+        "title",
+        "year",
+        "scope",
+        "scope_kind",
+        "languages",
+        "programme_start",
+        "out_of_scope",
+        "scope_views",
+        "targets",
+        "committee",
+        "anchor",
+        "next_date",
+        "closes",
+        "retention_months",
+        "archived",
+    ]
+)
+"""The fields of a campaign that can change."""
+WHEN_CLOSED = frozenset({"anchor", "next_date", "retention_months", "archived"})
+"""Those that can change once it is closed: none that the results rest on."""
 
 
 class Settings(BaseSettings):
@@ -85,14 +114,26 @@ class Institution:
     beds: int | None
     synthetic: bool
     created: datetime
+    archived: bool = False
+
+
+class Target(NamedTuple):
+    """The level an axis aims at, 1 to 4, and who agreed it: a body or a meeting, in words."""
+
+    level: int
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
     """One assessment: an institution, a scope, a year, and the exact questionnaire it is asked with.
 
-    ``kind`` is ``assessment`` or ``reading``, ``form`` is ``full`` or ``express``; ``out_of_scope`` gives the
-    reason for each axis that is left out.
+    ``kind`` is ``assessment`` or ``reading``, ``form`` is ``full`` or ``express``; ``state`` is ``draft``, ``open`` or
+    ``closed``, and answers are taken while it is open. ``scope_kind`` is ``institution``, ``department`` or
+    ``programme``, ``scope`` its name. ``out_of_scope`` gives the reason for each axis that is left out and
+    ``scope_views`` what patients think of it; ``targets`` the level each axis aims at. ``committee`` says whether
+    the patients' committee ``agreed``, ``disagreed`` or was ``not_consulted``; ``anchor`` names who carries the
+    campaign. ``closes`` is the announced last day, ``next_date`` the day of the next campaign.
     """
 
     id: str
@@ -110,6 +151,56 @@ class Campaign:
     out_of_scope: dict[str, str]
     synthetic: bool
     created: datetime
+    state: str = "open"
+    archived: bool = False
+    scope_kind: str = "institution"
+    scope_views: dict[str, str] = field(default_factory=dict)
+    targets: dict[str, Target] = field(default_factory=dict)
+    committee: str = "not_consulted"
+    anchor: str = ""
+    next_date: date | None = None
+    closes: date | None = None
+    retention_months: int = RETENTION_MONTHS
+    opened: datetime | None = None
+    closed: datetime | None = None
+
+
+class Event(NamedTuple):
+    """One line of history: when, who, about what, what was done and, in ``detail``, each field's old and new value.
+
+    ``what`` is ``created``, ``edited``, ``opened``, ``closed``, ``reopened``, ``archived``, ``restored`` or a word of
+    another part of the store.
+    """
+
+    at: datetime
+    author: str
+    institution: str
+    campaign: str
+    what: str
+    detail: dict[str, Any]
+
+
+class Change(NamedTuple):
+    """An answer that was changed after its campaign had been reopened: what stood at the closing, what stands now."""
+
+    respondent: str
+    role: str
+    item: str
+    before: str
+    after: str
+    at: datetime
+
+
+class Feedback(NamedTuple):
+    """What patients said and what was done about it; ``axis`` is empty for the whole, ``state`` ``done``, ``doing`` or ``not_now``."""
+
+    id: int
+    axis: str
+    said: str
+    did: str
+    state: str
+    at: datetime
+    author: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,110 +230,6 @@ class Progress(NamedTuple):
     last_at: datetime
 
 
-class _Moment(sa.types.TypeDecorator[datetime]):
-    """A moment as whole microseconds since 1970 UTC: exact, sortable, the same on every database."""
-
-    impl = sa.BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:  # noqa: ARG002
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
-
-    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
-        return None if value is None else _EPOCH + value * _MICROSECOND
-
-
-METADATA = sa.MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_name)s",
-    }
-)
-
-_number = sa.BigInteger().with_variant(
-    sa.Integer, "sqlite"
-)  # SQLite counts up only in a column called INTEGER
-
-
-def _text(name: str, *constraints: sa.ForeignKey, primary_key: bool = False) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, *constraints, primary_key=primary_key, nullable=False)
-
-
-_institution = sa.Table(
-    "institution",
-    METADATA,
-    _text("id", primary_key=True),
-    _text("name"),
-    _text("country"),
-    _text("type"),
-    sa.Column("beds", sa.Integer),
-    sa.Column("synthetic", sa.Boolean, nullable=False),
-    sa.Column("created", _Moment, nullable=False),
-)
-
-_campaign = sa.Table(
-    "campaign",
-    METADATA,
-    _text("id", primary_key=True),
-    _text("institution", sa.ForeignKey("institution.id")),
-    _text("title"),
-    _text("kind"),
-    sa.Column("year", sa.Integer, nullable=False),
-    _text("scope"),
-    _text("questionnaire"),
-    sa.Column("version", sa.Integer, nullable=False),
-    _text("fingerprint"),
-    _text("form"),
-    _text("languages"),
-    sa.Column("programme_start", sa.Date),
-    _text("out_of_scope"),
-    sa.Column("synthetic", sa.Boolean, nullable=False),
-    sa.Column("created", _Moment, nullable=False),
-    sa.Index("ix_campaign_institution", "institution"),
-)
-
-_answer = sa.Table(
-    "answer",
-    METADATA,
-    sa.Column("id", _number, primary_key=True),
-    _text("campaign", sa.ForeignKey("campaign.id")),
-    _text("respondent"),
-    _text("role"),
-    _text("item"),
-    _text("answer"),
-    _text("reason"),
-    _text("comment"),
-    _text("channel"),
-    sa.Column("at", _Moment, nullable=False),
-    _text("questionnaire"),
-    sa.Column("version", sa.Integer, nullable=False),
-    _text("fingerprint"),
-    _text("form"),
-    # Finds the latest answer of every respondent and item without touching the table.
-    sa.Index("ix_answer_latest", "campaign", "respondent", "role", "item", "id"),
-    sqlite_autoincrement=True,
-)
-
-_evidence = sa.Table(
-    "evidence",
-    METADATA,
-    sa.Column("id", _number, primary_key=True),
-    _text("campaign", sa.ForeignKey("campaign.id")),
-    _text("item"),
-    _text("title"),
-    _text("kind"),
-    sa.Column("date", sa.Date),
-    sa.Column("valid_until", sa.Date),
-    _text("added_by"),
-    _text("accepted_by"),
-    _text("units"),
-    _text("file"),
-    sa.Column("at", _Moment, nullable=False),
-    sa.Index("ix_evidence_campaign", "campaign"),
-    sqlite_autoincrement=True,
-)
-
 _at = pa.timestamp("us", tz="UTC")
 _ANSWERS = pa.schema(
     [
@@ -267,13 +254,13 @@ _ASSESSMENTS = pa.schema(
 )
 # The moment stays the integer it is stored as: Arrow reads it as such, a hundred times faster than as objects.
 _ANSWER_COLUMNS = [
-    sa.type_coerce(_answer.c.at, sa.BigInteger)
+    sa.type_coerce(layout.answer.c.at, sa.BigInteger)
     if name == "at"
-    else _answer.c["campaign" if name == "assessment" else name]
+    else layout.answer.c["campaign" if name == "assessment" else name]
     for name in _ANSWERS.names
 ]
-_ANSWER_FIELDS = [_answer.c[f.name] for f in dataclasses.fields(Answer)]
-_KEY = (_answer.c.campaign, _answer.c.respondent, _answer.c.role, _answer.c.item)
+_ANSWER_FIELDS = [layout.answer.c[f.name] for f in dataclasses.fields(Answer)]
+_KEY = (layout.answer.c.campaign, layout.answer.c.respondent, layout.answer.c.role, layout.answer.c.item)
 
 
 @dataclass(slots=True)
@@ -365,24 +352,56 @@ class Store:
         beds: int | None = None,
         synthetic: bool = False,
         id: str | None = None,  # noqa: A002  # likewise
+        author: str = "",
     ) -> Institution:
         """Keep a new institution; its id is made from the name unless given. Raises when the id is taken."""
         self._check(
-            "institution", {"name": name, "id": "x" if id is None else id}, {"country": country, "type": type}
+            "institution",
+            {"name": name} | ({} if id is None else {"id": id}),
+            {"country": country, "type": type},
         )
 
         def work(connection: sa.Connection) -> Institution:
-            made = self._new_id(connection, _institution, id, name)
+            made = self._new_id(connection, layout.institution, id, name)
             new = Institution(made, name, country, type, beds, synthetic, datetime.now(UTC))
-            connection.execute(_institution.insert(), dataclasses.asdict(new))
+            connection.execute(layout.institution.insert(), dataclasses.asdict(new))
+            note(connection, author, "created", institution=made)
             return new
 
-        return self._submit(work)
+        return self.write(work)
+
+    def edit_institution(
+        self,
+        institution: str,
+        *,
+        author: str = "",
+        **changes: Any,
+    ) -> Institution:
+        """Change ``name``, ``country``, ``type``, ``beds`` or ``archived``, and keep a line of history."""
+        unknown = changes.keys() - {"name", "country", "type", "beds", "archived"}
+        if unknown:
+            raise TypeError(f"an institution has no {', '.join(sorted(unknown))} to change")
+        texts = {key: value for key, value in changes.items() if key in {"name", "country", "type"}}
+        self._check("institution", {key: value for key, value in texts.items() if key == "name"}, texts)
+
+        def work(connection: sa.Connection) -> Institution:
+            self._must_exist(connection, layout.institution, institution, "store-unknown-institution")
+            query = sa.select(layout.institution).where(layout.institution.c.id == institution)
+            old = Institution(*connection.execute(query).one())
+            new = dataclasses.replace(old, **changes)
+            if told := _changes(old, new):
+                connection.execute(
+                    layout.institution.update().where(layout.institution.c.id == institution), changes
+                )
+                note(connection, author, _what(told), institution=institution, detail=told)
+            return new
+
+        return self.write(work)
 
     def institutions(self) -> list[Institution]:
         """Every institution, by name."""
-        query = sa.select(_institution).order_by(_institution.c.name, _institution.c.id)
-        return self._read(lambda connection: [Institution(*row) for row in connection.execute(query)])
+        query = sa.select(layout.institution).order_by(layout.institution.c.name, layout.institution.c.id)
+        return self.read(lambda connection: [Institution(*row) for row in connection.execute(query)])
 
     def add_campaign(
         self,
@@ -398,29 +417,32 @@ class Store:
         programme_start: date | None = None,
         out_of_scope: Mapping[str, str] | None = None,
         synthetic: bool = False,
+        state: str = "open",
         id: str | None = None,  # noqa: A002  # the column's name in the file formats
+        author: str = "",
+        **settings: Any,
     ) -> Campaign:
         """Keep a new campaign, pinned to this version and fingerprint of the questionnaire.
 
-        Its id is made from the title and year unless given. Raises when the institution is unknown, the id is
-        taken, or an axis is left out without a reason.
+        Its id is made from the title and year unless given; ``settings`` are other fields that `edit_campaign` can
+        change. Raises when the institution is unknown, the id is taken, or an axis is left out without a reason.
         """
         reasons = dict(out_of_scope or {})
-        given = {"title": title, "id": "x" if id is None else id}
-        given |= {f"out_of_scope {axis}": reason for axis, reason in reasons.items()}
-        self._check("campaign", given, {"scope": scope})
+        checked = {"title": title, "out_of_scope": reasons, "scope": scope, **settings}
+        self._check_settings(checked, {} if id is None else {"id": id})
         for place, found, known in (
             ("kind", kind, ("assessment", "reading")),
             ("form", form, ("full", "express")),
+            ("state", state, ("draft", "open")),
         ):
             if found not in known:
                 raise self._error(place, "not-among", known, found=found)
 
         def work(connection: sa.Connection) -> Campaign:
-            self._must_exist(connection, _institution, institution, "store-unknown-institution")
+            self._must_exist(connection, layout.institution, institution, "store-unknown-institution")
             new = Campaign(
                 id=self._new_id(
-                    connection, _campaign, id, title if str(year) in title else f"{title} {year}"
+                    connection, layout.campaign, id, title if str(year) in title else f"{title} {year}"
                 ),
                 institution=institution,
                 title=title,
@@ -435,14 +457,165 @@ class Store:
                 programme_start=programme_start,
                 out_of_scope=reasons,
                 synthetic=synthetic,
-                created=datetime.now(UTC),
+                created=(now := datetime.now(UTC)),
+                state=state,
+                opened=now if state == "open" else None,
+                **settings,
             )
             _insert_campaign(connection, new)
+            note(connection, author, "created", institution=institution, campaign=new.id)
             return new
 
-        return self._submit(work)
+        return self.write(work)
 
-    def add_assessments(self, rows: Iterable[Mapping[str, Any]], questionnaire: Questionnaire) -> int:
+    def edit_campaign(
+        self,
+        campaign: str,
+        *,
+        author: str = "",
+        **changes: Any,
+    ) -> Campaign:
+        """Change fields of a campaign and keep a line of history with their old and new values.
+
+        What it was asked with (questionnaire, version, form) and where never changes. A closed campaign lets only
+        `WHEN_CLOSED` change: raises `StoreError` for the others, and `TypeError` for a field that can never change.
+        """
+        if unknown := changes.keys() - EDITABLE:
+            raise TypeError(f"a campaign has no {', '.join(sorted(unknown))} to change")
+        self._check_settings(changes)
+
+        def work(connection: sa.Connection) -> Campaign:
+            old = self._find_campaign(connection, campaign)
+            new = dataclasses.replace(old, **changes)
+            told = _changes(old, new)
+            if old.state == "closed" and (locked := sorted(told.keys() - WHEN_CLOSED)):
+                raise self._error("campaign", "store-campaign-locked", fields=", ".join(locked))
+            if told:
+                row = {key: value for key, value in _campaign_row(new).items() if key in told}
+                connection.execute(layout.campaign.update().where(layout.campaign.c.id == campaign), row)
+                note(
+                    connection,
+                    author,
+                    _what(told),
+                    institution=old.institution,
+                    campaign=campaign,
+                    detail=told,
+                )
+            return new
+
+        return self.write(work)
+
+    def open_campaign(self, campaign: str, *, author: str = "") -> Campaign:
+        """Open a campaign that was being prepared: from now on it takes answers."""
+        return self._turn(campaign, "draft", "open", "opened", author)
+
+    def close_campaign(self, campaign: str, *, author: str = "") -> Campaign:
+        """Close an open campaign: no answer is taken any more, and both sides see the results."""
+        return self._turn(campaign, "open", "closed", "closed", author)
+
+    def reopen_campaign(self, campaign: str, reason: str, *, author: str = "") -> Campaign:
+        """Open a closed campaign again; the reason stays in its history."""
+        problems = self._texts("campaign", 1, {"reason": reason}, {"reason": reason})
+        if problems:
+            raise StoreError(problems)
+        return self._turn(campaign, "closed", "open", "reopened", author, {"reason": reason.strip()})
+
+    def _turn(
+        self,
+        campaign: str,
+        before: str,
+        after: str,
+        what: str,
+        author: str,
+        detail: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Campaign:
+        """Bring a campaign from one state to the next, or refuse when it is in another one."""
+
+        def work(connection: sa.Connection) -> Campaign:
+            old = self._find_campaign(connection, campaign, lock=True)
+            if old.state != before:
+                raise self._error("campaign", _OTHERWISE[before], id=campaign)
+            now = datetime.now(UTC)
+            # A campaign that is reopened keeps the day it first opened.
+            opened, closed = (old.opened or now, None) if after == "open" else (old.opened, now)
+            new = dataclasses.replace(old, state=after, opened=opened, closed=closed)
+            row = {"state": after, "opened": opened, "closed": closed}
+            connection.execute(layout.campaign.update().where(layout.campaign.c.id == campaign), row)
+            note(connection, author, what, institution=old.institution, campaign=campaign, detail=detail)
+            return new
+
+        return self.write(work)
+
+    def events(self, *, institution: str | None = None, campaign: str | None = None) -> list[Event]:
+        """The history of a campaign, or of an institution with its campaigns, latest first."""
+        columns = [layout.event.c[name] for name in Event._fields]
+        query = sa.select(*columns).order_by(layout.event.c.id.desc())
+        if institution is not None:
+            query = query.where(layout.event.c.institution == institution)
+        if campaign is not None:
+            query = query.where(layout.event.c.campaign == campaign)
+        return self.read(
+            lambda connection: [
+                Event(row.at, row.author, row.institution, row.campaign, row.what, json.loads(row.detail))
+                for row in connection.execute(query)
+            ]
+        )
+
+    def changed_after_reopening(self, campaign: str, roles: Iterable[str]) -> list[Change]:
+        """The answers of these roles that stood at the first closing and were changed or taken back since, by time.
+
+        An answer given for the first time after the reopening is no change.
+        """
+        closings = [one.at for one in self.events(campaign=campaign) if one.what == "closed"]
+        if not closings:
+            return []
+        first, wanted = min(closings), set(roles)
+        before: dict[tuple[str, str, str], Answer] = {}
+        now: dict[tuple[str, str, str], Answer] = {}
+        for one in self.history(campaign):
+            if one.role in wanted and one.at is not None:
+                (before if one.at <= first else now)[one.respondent, one.role, one.item] = one
+        changes = [
+            Change(*key, before[key].answer, one.answer, one.at)
+            for key, one in now.items()
+            if key in before
+            and one.at is not None
+            and (one.answer, one.reason) != (before[key].answer, before[key].reason)
+        ]
+        return sorted(changes, key=lambda one: one.at)
+
+    def add_feedback(
+        self, campaign: str, *, said: str, did: str, axis: str = "", state: str = "doing", author: str = ""
+    ) -> None:
+        """Keep what patients said and what the institution does about it, for the page they will read."""
+        self._check("feedback", {"said": said, "did": did}, {"axis": axis, "author": author})
+        if state not in FEEDBACK_STATES:
+            raise self._error("feedback state", "not-among", FEEDBACK_STATES, found=state)
+        row = {"campaign": campaign, "axis": axis, "said": said, "did": did, "state": state, "author": author}
+
+        def work(connection: sa.Connection) -> None:
+            self._must_exist(connection, layout.campaign, campaign, "store-unknown-campaign")
+            connection.execute(layout.feedback.insert(), row | {"at": datetime.now(UTC)})
+
+        self.write(work)
+
+    def remove_feedback(self, id: int) -> None:  # noqa: A002  # likewise
+        """Take a line of feedback off the page."""
+        self.write(
+            lambda connection: connection.execute(layout.feedback.delete().where(layout.feedback.c.id == id))
+        )
+
+    def feedback(self, campaign: str) -> list[Feedback]:
+        """What was said and done, in the order it was written."""
+        columns = [layout.feedback.c[name] for name in Feedback._fields]
+        query = (
+            sa.select(*columns).where(layout.feedback.c.campaign == campaign).order_by(layout.feedback.c.id)
+        )
+        return self.read(lambda connection: [Feedback(*row) for row in connection.execute(query)])
+
+    def add_assessments(
+        self, rows: Iterable[Mapping[str, Any]], questionnaire: Questionnaire, *, author: str = ""
+    ) -> int:
         """Keep the campaigns of an assessments table, with the institutions they name, all or none of them.
 
         An institution is found by its id or its name, and made when there is none. Returns how many campaigns
@@ -451,16 +624,16 @@ class Store:
         given = list(rows)
 
         def work(connection: sa.Connection) -> int:
-            found = connection.execute(sa.select(_institution.c.id, _institution.c.name))
+            found = connection.execute(sa.select(layout.institution.c.id, layout.institution.c.name))
             ids = {key: row.id for row in found for key in (row.name, row.id)}
             now = datetime.now(UTC)
             for row in given:
-                id_ = self._new_id(connection, _campaign, row["assessment"], row["assessment"])
+                id_ = self._new_id(connection, layout.campaign, row["assessment"], row["assessment"])
                 name = row["institution"] or row["assessment"]
                 if name not in ids:
-                    ids[name] = self._new_id(connection, _institution, None, name)
+                    ids[name] = self._new_id(connection, layout.institution, None, name)
                     house = Institution(ids[name], name, row["country"], row["type"], row["beds"], False, now)  # noqa: FBT003
-                    connection.execute(_institution.insert(), dataclasses.asdict(house))
+                    connection.execute(layout.institution.insert(), dataclasses.asdict(house))
                 start = _as_date(row["programme_start"])
                 year = row["campaign"][:4]
                 new = Campaign(
@@ -479,28 +652,32 @@ class Store:
                     out_of_scope=dict.fromkeys(row["out_of_scope"].split(), row["out_of_scope_reason"]),
                     synthetic=False,
                     created=now,
+                    opened=now,
                 )
                 _insert_campaign(connection, new)
+                note(connection, author, "created", institution=new.institution, campaign=new.id)
             return len(given)
 
-        return self._submit(work)
+        return self.write(work)
 
     def campaigns(self, institution_id: str | None = None) -> list[Campaign]:
         """Every campaign, or those of one institution, latest year first."""
-        query = sa.select(_campaign).order_by(
-            _campaign.c.year.desc(), _campaign.c.created.desc(), _campaign.c.id
+        query = sa.select(layout.campaign).order_by(
+            layout.campaign.c.year.desc(), layout.campaign.c.created.desc(), layout.campaign.c.id
         )
         if institution_id is not None:
-            query = query.where(_campaign.c.institution == institution_id)
-        return self._read(lambda connection: [_as_campaign(row) for row in connection.execute(query)])
+            query = query.where(layout.campaign.c.institution == institution_id)
+        return self.read(lambda connection: [_as_campaign(row) for row in connection.execute(query)])
 
     def campaign(self, id: str) -> Campaign:  # noqa: A002  # the column's name in the file formats
         """The campaign of this id; raises when there is none."""
-        found = self._pinned.get(id)  # a campaign never changes, so it is read once
+        return self.read(functools.partial(self._find_campaign, campaign=id))
+
+    def _pin(self, campaign: str) -> Campaign:
+        """A campaign for what never changes in it, so that it is read once."""
+        found = self._pinned.get(campaign)
         if found is None:
-            found = self._pinned[id] = self._read(functools.partial(self._find_campaign, campaign=id))
-        elif self._closed:
-            raise self._error("campaign", "store-closed")
+            found = self._pinned[campaign] = self.campaign(campaign)
         return found
 
     def save(self, answer: Answer) -> Answer:
@@ -515,7 +692,7 @@ class Store:
         for line, answer in enumerate(given, 1):
             if isinstance(answer.campaign, str) and answer.campaign not in campaigns:
                 try:
-                    campaigns[answer.campaign] = self.campaign(answer.campaign)
+                    campaigns[answer.campaign] = self._pin(answer.campaign)
                 except StoreError as error:
                     if error.problems[0].code != "store-unknown-campaign":
                         raise
@@ -528,11 +705,11 @@ class Store:
             now = datetime.now(UTC)
             if rows:
                 connection.execute(
-                    _answer.insert(), [row if row["at"] else row | {"at": now} for row in rows]
+                    layout.answer.insert(), [row if row["at"] else row | {"at": now} for row in rows]
                 )
             return now
 
-        now = self._submit(work)
+        now = self.write(work)
         return [dataclasses.replace(answer, at=answer.at or now) for answer in given]
 
     def answers(self, campaign_ids: Sequence[str] | None = None) -> pa.Table:
@@ -542,35 +719,46 @@ class Store:
         (microseconds, UTC): the latest of each respondent, role and item, those taken back left out.
         """
         return self._table(
-            _ANSWERS, _answer.c.campaign, campaign_ids, lambda *where: _standing(_ANSWER_COLUMNS, *where)
+            _ANSWERS,
+            layout.answer.c.campaign,
+            campaign_ids,
+            lambda *where: _standing(_ANSWER_COLUMNS, *where),
         )
 
     def respondent(self, campaign: str, respondent: str, role: str) -> dict[str, Answer]:
         """The standing answers of one respondent in one role, by item."""
-        where = (_answer.c.campaign == campaign, _answer.c.respondent == respondent, _answer.c.role == role)
+        where = (
+            layout.answer.c.campaign == campaign,
+            layout.answer.c.respondent == respondent,
+            layout.answer.c.role == role,
+        )
         query = _standing(_ANSWER_FIELDS, *where)
-        return self._read(lambda connection: {row.item: Answer(*row) for row in connection.execute(query)})
+        return self.read(lambda connection: {row.item: Answer(*row) for row in connection.execute(query)})
 
     def history(self, campaign: str, respondent: str | None = None, item: str | None = None) -> list[Answer]:
         """Everything ever said in a campaign, in order, changed and taken-back answers included."""
-        query = sa.select(*_ANSWER_FIELDS).where(_answer.c.campaign == campaign).order_by(_answer.c.id)
+        query = (
+            sa.select(*_ANSWER_FIELDS)
+            .where(layout.answer.c.campaign == campaign)
+            .order_by(layout.answer.c.id)
+        )
         if respondent is not None:
-            query = query.where(_answer.c.respondent == respondent)
+            query = query.where(layout.answer.c.respondent == respondent)
         if item is not None:
-            query = query.where(_answer.c.item == item)
-        return self._read(lambda connection: [Answer(*row) for row in connection.execute(query)])
+            query = query.where(layout.answer.c.item == item)
+        return self.read(lambda connection: [Answer(*row) for row in connection.execute(query)])
 
     def progress(self, campaign: str) -> list[Progress]:
         """How far each role is that has standing answers, by role."""
         columns = (
-            _answer.c.role,
-            sa.func.count(_answer.c.respondent.distinct()),
+            layout.answer.c.role,
+            sa.func.count(layout.answer.c.respondent.distinct()),
             sa.func.count(),
-            sa.func.max(_answer.c.at, type_=_Moment()),
+            sa.func.max(layout.answer.c.at, type_=layout.Moment()),
         )
-        query = _standing(columns, _answer.c.campaign == campaign).order_by(None)
-        query = query.group_by(_answer.c.role).order_by(_answer.c.role)
-        return self._read(lambda connection: [Progress(*row) for row in connection.execute(query)])
+        query = _standing(columns, layout.answer.c.campaign == campaign).order_by(None)
+        query = query.group_by(layout.answer.c.role).order_by(layout.answer.c.role)
+        return self.read(lambda connection: [Progress(*row) for row in connection.execute(query)])
 
     def add_evidence(self, rows: pa.Table | Iterable[Mapping[str, object]]) -> int:
         """Keep these pieces of evidence or none of them, and return how many they are.
@@ -601,13 +789,13 @@ class Store:
 
         def work(connection: sa.Connection) -> int:
             for campaign in dict.fromkeys(str(row["campaign"]) for row in kept):
-                self._must_exist(connection, _campaign, campaign, "store-unknown-campaign")
+                self._must_exist(connection, layout.campaign, campaign, "store-unknown-campaign")
             if kept:
                 now = datetime.now(UTC)
-                connection.execute(_evidence.insert(), [row | {"at": now} for row in kept])
+                connection.execute(layout.evidence.insert(), [row | {"at": now} for row in kept])
             return len(kept)
 
-        return self._submit(work)
+        return self.write(work)
 
     def evidence(self, campaign_ids: Sequence[str] | None = None) -> pa.Table:
         """The evidence of these campaigns (of all, without a list), in the order it was added.
@@ -618,11 +806,11 @@ class Store:
         columns = [
             sa.func.coalesce(sa.cast(column, sa.Text), "") if isinstance(column.type, sa.Date) else column
             for column in (
-                _evidence.c["campaign" if name == "assessment" else name] for name in _EVIDENCE.names
+                layout.evidence.c["campaign" if name == "assessment" else name] for name in _EVIDENCE.names
             )
         ]
-        query = sa.select(*columns).order_by(_evidence.c.id)
-        return self._table(_EVIDENCE, _evidence.c.campaign, campaign_ids, query.where)
+        query = sa.select(*columns).order_by(layout.evidence.c.id)
+        return self._table(_EVIDENCE, layout.evidence.c.campaign, campaign_ids, query.where)
 
     def assessments(self, campaign_ids: Sequence[str] | None = None) -> pa.Table:
         """One row a campaign (all of them, without a list), with what is known of its institution.
@@ -632,14 +820,19 @@ class Store:
         ``out_of_scope_reason``; text, empty where there is none, ``beds`` a number or null.
         """
         query = (
-            sa.select(_campaign, _institution.c.country, _institution.c.type, _institution.c.beds)
-            .join(_institution, _institution.c.id == _campaign.c.institution)
-            .order_by(_campaign.c.id)
+            sa.select(
+                layout.campaign,
+                layout.institution.c.country,
+                layout.institution.c.type,
+                layout.institution.c.beds,
+            )
+            .join(layout.institution, layout.institution.c.id == layout.campaign.c.institution)
+            .order_by(layout.campaign.c.id)
         )
 
         def work(connection: sa.Connection) -> pa.Table:
             rows = []
-            for where in _chunks(_campaign.c.id, campaign_ids):
+            for where in _chunks(layout.campaign.c.id, campaign_ids):
                 for row in connection.execute(query.where(*where)).mappings():
                     axes = json.loads(row["out_of_scope"])
                     start = row["programme_start"]
@@ -653,7 +846,7 @@ class Store:
                     rows.append({**row, **derived})
             return pa.Table.from_pylist(rows, schema=_ASSESSMENTS)
 
-        return self._read(work)
+        return self.read(work)
 
     # The writer thread
 
@@ -707,8 +900,11 @@ class Store:
                     savepoint.commit()
             return outcomes
 
-    def _submit(self, work: Callable[[sa.Connection], T]) -> T:
-        """Have the writer thread do the work, and wait until it is committed."""
+    def write(self, work: Callable[[sa.Connection], T]) -> T:
+        """Have the writer thread do the work in its transaction, and wait until it is committed.
+
+        The connection is SQLAlchemy's; whatever the work raises undoes all it did.
+        """
         job = _Job(work)
         with self._closing:  # nothing may be queued behind the end mark: nobody would ever answer
             if self._closed:
@@ -716,10 +912,10 @@ class Store:
             self._queue.put(job)
         return cast("T", job.done.result())
 
-    def _read(self, work: Callable[[sa.Connection], T]) -> T:
+    def read(self, work: Callable[[sa.Connection], T]) -> T:
         """Do the work on a connection of its own, in one consistent view of the database."""
         if self._memory:  # there is only one connection, and it is the writer's
-            return self._submit(work)
+            return self.write(work)
         if self._closed:
             raise self._error("read", "store-closed")
         try:
@@ -746,7 +942,7 @@ class Store:
                 parts.append(pa.Table.from_arrays(arrays, schema=schema))
             return pa.concat_tables(parts)
 
-        return self._read(work)
+        return self.read(work)
 
     # Opening
 
@@ -825,7 +1021,7 @@ class Store:
 
     def _check(self, place: str, needed: Mapping[str, object], optional: Mapping[str, object]) -> None:
         problems = self._texts(place, 1, needed, {**needed, **optional})
-        found = needed.get("id")
+        found = needed.get("id", "x")
         if not problems and not _ID.fullmatch(str(found)):
             problems = [self._problem(f"{place} id", "store-bad-id", found=found)]
         if problems:
@@ -855,7 +1051,8 @@ class Store:
         for name, found in texts.items():
             limit = (
                 COMMENT_LIMIT
-                if name in {"comment", "reason"} or name.startswith("out_of_scope")
+                if name in {"comment", "reason", "said", "did"}
+                or name.startswith(("out_of_scope", "scope_views"))
                 else NAME_LIMIT
             )
             where = f"{place} {name}"
@@ -885,9 +1082,35 @@ class Store:
                 ]
             )
 
-    def _find_campaign(self, connection: sa.Connection, campaign: str) -> Campaign:
-        self._must_exist(connection, _campaign, campaign, "store-unknown-campaign")
-        return _as_campaign(connection.execute(sa.select(_campaign).where(_campaign.c.id == campaign)).one())
+    def _check_settings(
+        self, settings: Mapping[str, Any], more: Mapping[str, object] = MappingProxyType({})
+    ) -> None:
+        """Refuse settings of a campaign that cannot be: texts, choices, levels, months."""
+        needed = {**more, **{key: settings[key] for key in ("title",) if key in settings}}
+        for key in ("out_of_scope", "scope_views"):
+            needed |= {f"{key} {axis}": text for axis, text in settings.get(key, {}).items()}
+        self._check(
+            "campaign", needed, {key: settings[key] for key in ("scope", "anchor") if key in settings}
+        )
+        for key, known in (("committee", COMMITTEE), ("scope_kind", SCOPES)):
+            if settings.get(key, known[0]) not in known:
+                raise self._error(key, "not-among", known, found=settings[key])
+        for axis, target in settings.get("targets", {}).items():
+            self._check("campaign", {f"targets {axis}": target.by}, {})
+            if target.level not in range(1, 5):
+                raise self._error(f"targets {axis}", "not-among", ("1", "2", "3", "4"), found=target.level)
+        if not 1 <= settings.get("retention_months", 1) <= 120:  # noqa: PLR2004  # ten years
+            raise self._error("retention_months", "store-months", found=settings["retention_months"])
+
+    def _find_campaign(self, connection: sa.Connection, campaign: str, *, lock: bool = False) -> Campaign:
+        self._must_exist(connection, layout.campaign, campaign, "store-unknown-campaign")
+        if lock:  # on a database with many writers; SQLite has one
+            connection.execute(
+                sa.select(layout.campaign.c.id).where(layout.campaign.c.id == campaign).with_for_update()
+            )
+        return _as_campaign(
+            connection.execute(sa.select(layout.campaign).where(layout.campaign.c.id == campaign)).one()
+        )
 
     def _new_id(self, connection: sa.Connection, table: sa.Table, given: str | None, name: str) -> str:
         """The given id when it is free, else one that reads like the name and is free."""
@@ -913,6 +1136,8 @@ class Store:
         if not isinstance(error, sa.exc.SQLAlchemyError | sqlite3.Error | OSError | UnicodeError):
             return error
         cause = getattr(error, "orig", None) or error
+        if "the campaign is not open" in str(cause):  # the database's own guard
+            return self._error("campaign", "store-not-open", id="")
         code = {
             sqlite3.SQLITE_BUSY: "store-locked",
             sqlite3.SQLITE_LOCKED: "store-locked",
@@ -976,8 +1201,12 @@ def _display(url: sa.URL) -> str:
 
 def _standing(columns: Iterable[Any], *where: ColumnElement[bool]) -> sa.Select[Any]:
     """The latest answer of each respondent, role and item among these, unless it was taken back."""
-    latest = sa.select(sa.func.max(_answer.c.id)).where(*where).group_by(*_KEY)
-    return sa.select(*columns).where(_answer.c.id.in_(latest), _answer.c.answer != "").order_by(_answer.c.id)
+    latest = sa.select(sa.func.max(layout.answer.c.id)).where(*where).group_by(*_KEY)
+    return (
+        sa.select(*columns)
+        .where(layout.answer.c.id.in_(latest), layout.answer.c.answer != "")
+        .order_by(layout.answer.c.id)
+    )
 
 
 def _chunks(column: sa.Column[str], ids: Sequence[str] | None) -> Iterable[tuple[ColumnElement[bool], ...]]:
@@ -1000,19 +1229,52 @@ def _row(answer: Answer, campaign: Campaign) -> dict[str, object]:
     }
 
 
+def note(
+    connection: sa.Connection,
+    author: str,
+    what: str,
+    *,
+    institution: str = "",
+    campaign: str = "",
+    detail: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    """Write a line of history inside the caller's transaction."""
+    told = json.dumps(dict(detail), ensure_ascii=False, default=str)
+    line = {"author": author, "what": what, "institution": institution, "campaign": campaign, "detail": told}
+    connection.execute(layout.event.insert(), line | {"at": datetime.now(UTC)})
+
+
+def _changes(old: Institution | Campaign, new: Institution | Campaign) -> dict[str, list[Any]]:
+    """Each field that differs, with its old and its new value."""
+    pairs = {f.name: [getattr(old, f.name), getattr(new, f.name)] for f in dataclasses.fields(old)}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _what(told: Mapping[str, list[Any]]) -> str:
+    """The word of history for these changes."""
+    if told.keys() == {"archived"}:
+        return "archived" if told["archived"][1] else "restored"
+    return "edited"
+
+
+def _campaign_row(campaign: Campaign) -> dict[str, Any]:
+    row = {f.name: getattr(campaign, f.name) for f in dataclasses.fields(campaign)}
+    texts = {
+        name: json.dumps(row[name], ensure_ascii=False) for name in ("out_of_scope", "scope_views", "targets")
+    }
+    return row | texts | {"languages": " ".join(campaign.languages)}
+
+
 def _insert_campaign(connection: sa.Connection, new: Campaign) -> None:
-    row = {f.name: getattr(new, f.name) for f in dataclasses.fields(new)}
-    reasons = json.dumps(new.out_of_scope, ensure_ascii=False)
-    connection.execute(
-        _campaign.insert(), row | {"languages": " ".join(new.languages), "out_of_scope": reasons}
-    )
+    connection.execute(layout.campaign.insert(), _campaign_row(new))
 
 
 def _as_campaign(row: sa.Row[Any]) -> Campaign:
     fields = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's documented name for it
-    return Campaign(
-        **{**fields, "languages": tuple(row.languages.split()), "out_of_scope": json.loads(row.out_of_scope)}
-    )
+    for name in ("out_of_scope", "scope_views", "targets"):
+        fields[name] = json.loads(fields[name])
+    fields["targets"] = {axis: Target(*target) for axis, target in fields["targets"].items()}
+    return Campaign(**{**fields, "languages": tuple(row.languages.split())})
 
 
 def _as_date(found: object) -> date | None:

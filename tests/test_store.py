@@ -25,6 +25,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data import Answer, Campaign, Store, StoreError, default_file
+from data import layout
 from data import store as module
 from matrix import Refused
 
@@ -432,7 +433,7 @@ def held(store: Store, jobs: list[Callable[[sa.Connection], object]]) -> list[ob
 
     def run(job: Callable[[sa.Connection], object]) -> object:
         try:
-            return store._submit(job)
+            return store.write(job)
         except Exception as error:  # noqa: BLE001  # the error is the result
             return error
 
@@ -449,7 +450,7 @@ def held(store: Store, jobs: list[Callable[[sa.Connection], object]]) -> list[ob
 
 def test_a_failing_neighbour_harms_nobody(store: Store) -> None:
     """In a group that is committed together, only the failing jobs fail, and their halves are undone."""
-    insert = "insert into institution values (?, 'n', '', '', null, 0, 0)"
+    insert = "insert into institution values (?, 'n', '', '', null, 0, 0, 0)"
 
     def good(name: str) -> Callable[[sa.Connection], object]:
         return lambda connection: connection.exec_driver_sql(insert, (name,)).rowcount
@@ -474,7 +475,7 @@ def test_what_waits_together_is_committed_together(tmp_path: Path) -> None:
         campaign = new_campaign(store).id
         commits = []
         sa.event.listen(store._writer, "commit", commits.append)
-        insert = "insert into institution values (?, 'n', '', '', null, 0, 0)"
+        insert = "insert into institution values (?, 'n', '', '', null, 0, 0, 0)"
         held(store, [lambda c, n=n: c.exec_driver_sql(insert, (f"i{n}",)).rowcount for n in range(12)])
         assert len(commits) == 2  # the slow one, then the twelve that waited
         assert len(store.institutions()) == 13
@@ -644,7 +645,7 @@ def test_the_migrations_make_exactly_the_tables_in_use(tmp_path: Path) -> None:
     assert ScriptDirectory(str(ROOT / "data" / "migrations")).get_current_head() == module.REVISION
     with Store.open(url_of(tmp_path)) as store, store._writer.connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": module.VERSION_TABLE})
-        assert compare_metadata(context, module.METADATA) == []
+        assert compare_metadata(context, layout.METADATA) == []
 
 
 def test_a_newer_store_is_refused_untouched(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from data.store import METADATA, VERSION_TABLE
+from data.layout import METADATA, VERSION_TABLE
 
 context.configure(
     connection=context.config.attributes["connection"],

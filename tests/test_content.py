@@ -8,11 +8,13 @@ from collections import Counter
 from itertools import product
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 import textstat
 
 from matrix import load_matrix
 from questionnaires import SIDE_OF, load_library
+from scoring import score
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -90,6 +92,28 @@ def test_the_express_form_can_tell_showcase() -> None:
     """On each axis both lenses are asked about decision, training and recognition, below the top rung."""
     below = [item for item in HOSPITAL.form("express") if item.level != "partnership"]
     assert not lacking(below, product(AXES, POWER), "axis", "condition")
+
+
+@pytest.mark.parametrize(("lived", "state"), [(0, "critical"), (-1, "sound")])
+def test_an_express_assessment_judges_showcase_on_every_axis(lived: int, state: str) -> None:
+    """Who claims everything is sound on every axis when patients live it, and critical when they live none of it."""
+    rows = [
+        {
+            "assessment": "a",
+            "respondent": f"{lens}-{n}",
+            "role": role,
+            "item": item.id,
+            "answer": HOSPITAL.options(item.id, lens)[-1 if lens == "declared" else lived].id,
+            "reason": "",
+        }
+        for lens, role in (("declared", "quality"), ("experienced", "patient"))
+        for n in range(5)
+        for item in HOSPITAL.form("express")
+    ]
+    [result] = score(HOSPITAL, pa.Table.from_pylist(rows), form="express").to_json()
+    assert {axis: one["showcase"]["state"] for axis, one in result["axes"].items()} == dict.fromkeys(
+        AXES, state
+    )
 
 
 def test_the_full_form_judges_every_condition_of_showcase() -> None:

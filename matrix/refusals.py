@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
-from rapidfuzz import fuzz
-from rapidfuzz.distance import OSA
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -78,8 +76,10 @@ def nearest(word: str, known: Sequence[str]) -> str | None:
 
 def _likeness(word: str, other: str) -> float:
     """Share of common letters, 0 to 100, and more for a word one slip away or part of the other."""
+    from rapidfuzz import distance, fuzz  # noqa: PLC0415  # here: most runs have no mistake to explain
+
     short, long = sorted((word, other), key=len)
-    if len(short) > _PREFIX and OSA.distance(word, other) <= 1:
+    if len(short) > _PREFIX and distance.OSA.distance(word, other) <= 1:
         return 99
     part = long.startswith(short) if len(short) == _PREFIX else len(short) > _PREFIX and short in long
     return fuzz.ratio(word, other) + (_PART if part else 0)

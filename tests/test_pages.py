@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
@@ -304,6 +306,20 @@ def test_settings_stand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings()["runner.postScriptGC"] is False
     assert settings()["browser.gatherUsageStats"] is False
     assert settings()["server.address"] == "localhost"
+
+
+def test_server_answers_before_the_pages_are_loaded() -> None:
+    """What only some pages need is not loaded before the server answers."""
+    program = """
+import sys
+import dashboard.server
+later = {"data.tables", "scoring", "alembic", "pandas", "polars", "duckdb", "openpyxl", "rapidfuzz"}
+print(*sorted(later & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []
 
 
 def test_words_are_complete() -> None:

@@ -39,4 +39,5 @@ fi
 $bin/python -m compileall -q matrix questionnaires scoring data reports dashboard  # the first start is the one people judge
 if [ "$1" = test ]; then
     $bin/python tests/browser.py
+    $bin/python tests/postgres.py
 fi

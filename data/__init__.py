@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from data.invitations import Invitation, Invitations, Issued, Respondent, Standing
 from data.store import (
     Answer,
     Campaign,
@@ -37,9 +38,14 @@ __all__ = [
     "Event",
     "Feedback",
     "Institution",
+    "Invitation",
+    "Invitations",
+    "Issued",
     "Kind",
     "Progress",
+    "Respondent",
     "Settings",
+    "Standing",
     "Store",
     "StoreError",
     "Table",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -33,7 +34,7 @@ from data.layout import REVISION, VERSION_TABLE
 from matrix import Problem, Refused, nearest, register_refusals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy.sql.elements import ColumnElement
 
@@ -49,13 +50,41 @@ NAME_LIMIT = 300
 """Characters of any other text: ids, names, titles."""
 BUSY_SECONDS = 10.0
 """How long a write waits for another program that holds the store."""
+LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
+"""The letters of codes that people read and copy: none that is read for another."""
+_WIPE_MILLISECONDS = 1000  # how long wiping waits for readers, while writers wait for it
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _IDS_PER_QUERY = 10_000  # SQLite takes 32,766 values in one statement
 _POSTGRES_LOCK = 7_067_801  # any number, as long as every process asks for the same one
+_DRIVERS = dict.fromkeys(("postgresql", "postgres"), "postgresql+psycopg")  # what a plain address means
+_SUPPORTED = frozenset({"sqlite", "sqlite+pysqlite", "postgresql+psycopg"})
+# SQLSTATEs. What another program won: a conflict, a deadlock, an id taken a moment before.
+_RACES = frozenset({"40001", "40P01", "23505"})
+_TRIES = 3
+_POOL = {"pool_size": 8, "max_overflow": 24}
+_SQLITE_CODES = {
+    sqlite3.SQLITE_BUSY: "store-locked",
+    sqlite3.SQLITE_LOCKED: "store-locked",
+    sqlite3.SQLITE_FULL: "store-full",
+    sqlite3.SQLITE_READONLY: "store-read-only",
+    sqlite3.SQLITE_NOTADB: "store-not-a-database",
+    sqlite3.SQLITE_CORRUPT: "store-damaged",
+}
+_POSTGRES_CODES = {
+    **dict.fromkeys(("40001", "40P01", "55P03", "57014"), "store-locked"),
+    **dict.fromkeys(("XX001", "XX002"), "store-damaged"),
+    "53100": "store-full",
+    "25006": "store-read-only",
+    "42501": "store-rights",
+}
+_CUT_OFF = ("08", "57P", "53300")  # how they begin when the connection ended or there is no room for one
 _SQLITE = b"SQLite format 3\0"
+_GUARDS = {  # what the database's own guards say of an answer they refuse
+    "the campaign is not open": "store-not-open",
+    "the respondent has withdrawn": "store-withdrawn",
+}
 _OTHERWISE = {"draft": "store-not-draft", "open": "store-not-open", "closed": "store-not-closed"}
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"  # none that is read for another
 _migrating = threading.Lock()  # the migration machinery keeps its context in module globals
 
 register_refusals(Path(__file__).with_name("refusals.yaml"))
@@ -260,6 +289,8 @@ _ANSWER_COLUMNS = [
     for name in _ANSWERS.names
 ]
 _ANSWER_FIELDS = [layout.answer.c[f.name] for f in dataclasses.fields(Answer)]
+_TRANSACTION = sa.text("SELECT CAST(pg_current_xact_id_if_assigned() AS text)")
+_STATUS = sa.text("SELECT pg_xact_status(CAST(:number AS xid8))")
 _KEY = (layout.answer.c.campaign, layout.answer.c.respondent, layout.answer.c.role, layout.answer.c.item)
 
 
@@ -279,7 +310,9 @@ class Store:
     """A database of answers with one writer thread: a call that returned is on disk, a call that raised is not.
 
     Any number of threads may call; writes that wait together are committed together, reads use their own
-    connections and never wait for writes. Every method raises `StoreError` when the database fails.
+    connections and never wait for writes. Every method raises `StoreError` when the database fails. One error
+    leaves open what was kept, and says so: ``store-unsure``, for a server that was lost while it committed and
+    did not come back to tell.
     """
 
     def __init__(self, url: sa.URL) -> None:
@@ -292,11 +325,13 @@ class Store:
         self._closing = threading.Lock()
         self._pinned: dict[str, Campaign] = {}
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        if url.drivername not in _SUPPORTED:
+            raise self._error("address", "store-url")
         try:
             self._writer = _engine(url, memory=self._memory, writes=True)
             self._readers = self._writer if self._memory else _engine(url, memory=False, writes=False)
-        except ModuleNotFoundError as error:
-            raise self._error("address", "store-driver", why=error.name) from error
+        except ImportError as error:
+            raise self._error("address", "store-driver", why=error) from error
         except (sa.exc.ArgumentError, sa.exc.InvalidRequestError, ValueError) as error:
             raise self._error("address", "store-url") from error
         try:
@@ -310,19 +345,26 @@ class Store:
         self._thread = threading.Thread(target=self._write, name="store-writer", daemon=True)
         self._thread.start()
 
+    @property
+    def name(self) -> str:
+        """What an error calls this store: its file, or its address without the password."""
+        return self._file
+
     @classmethod
     def open(cls, url: str | None = None) -> Self:
         """Open a store, making or upgrading it where needed.
 
         Without ``url``: the one `Settings` names, else `default_file`. ``sqlite:////folder/file.db`` is a file,
-        ``sqlite://`` lives in memory until closed. Raises `StoreError` when there is no store to be had there:
-        no access, not a database, somebody else's database, or one made by a newer version.
+        ``sqlite://`` lives in memory until closed, ``postgresql://user:password@host/database`` is on a server
+        (PostgreSQL 13 or newer). Raises `StoreError` when there is no store to be had there: no access, not a
+        database, somebody else's database, or one made by a newer version.
         """
         address = url or Settings().store
         if address is None:
             return cls(sa.URL.create("sqlite", database=str(default_file())))
         try:
-            return cls(make_url(address))
+            found = make_url(address)
+            return cls(found.set(drivername=_DRIVERS.get(found.drivername, found.drivername)))
         except sa.exc.ArgumentError as error:
             # The address is not repeated: it may hold a password.
             raise StoreError([Problem("POMEY_STORE", 1, "address", "store-url")]) from error
@@ -485,7 +527,7 @@ class Store:
         self._check_settings(changes)
 
         def work(connection: sa.Connection) -> Campaign:
-            old = self._find_campaign(connection, campaign)
+            old = self._find_campaign(connection, campaign, lock=True)
             new = dataclasses.replace(old, **changes)
             told = _changes(old, new)
             if old.state == "closed" and (locked := sorted(told.keys() - WHEN_CLOSED)):
@@ -722,7 +764,7 @@ class Store:
             _ANSWERS,
             layout.answer.c.campaign,
             campaign_ids,
-            lambda *where: _standing(_ANSWER_COLUMNS, *where),
+            lambda *where: standing_answers(_ANSWER_COLUMNS, *where),
         )
 
     def respondent(self, campaign: str, respondent: str, role: str) -> dict[str, Answer]:
@@ -732,7 +774,7 @@ class Store:
             layout.answer.c.respondent == respondent,
             layout.answer.c.role == role,
         )
-        query = _standing(_ANSWER_FIELDS, *where)
+        query = standing_answers(_ANSWER_FIELDS, *where)
         return self.read(lambda connection: {row.item: Answer(*row) for row in connection.execute(query)})
 
     def history(self, campaign: str, respondent: str | None = None, item: str | None = None) -> list[Answer]:
@@ -756,7 +798,7 @@ class Store:
             sa.func.count(),
             sa.func.max(layout.answer.c.at, type_=layout.Moment()),
         )
-        query = _standing(columns, layout.answer.c.campaign == campaign).order_by(None)
+        query = standing_answers(columns, layout.answer.c.campaign == campaign).order_by(None)
         query = query.group_by(layout.answer.c.role).order_by(layout.answer.c.role)
         return self.read(lambda connection: [Progress(*row) for row in connection.execute(query)])
 
@@ -857,10 +899,7 @@ class Store:
             while not self._queue.empty():  # nobody else takes from it
                 waiting.append(self._queue.get())
             jobs = [job for job in waiting if job is not None]
-            try:
-                outcomes = self._commit(jobs)
-            except Exception as error:  # noqa: BLE001  # whatever it is, the callers wait for it and the thread lives on
-                outcomes = [error] * len(jobs)
+            outcomes = self._commit(jobs)
             for job, outcome in zip(jobs, outcomes, strict=True):
                 if isinstance(outcome, Exception):
                     job.done.set_exception(self._failure(outcome, "save"))
@@ -870,11 +909,26 @@ class Store:
                 return
 
     def _commit(self, jobs: list[_Job]) -> list[Any]:
-        """Run the jobs in one transaction: an outcome or an exception each, or raise when nothing was kept."""
-        if not jobs:
-            return []
+        """Do the jobs, together where they can be: an outcome or an exception each."""
         try:
-            with self._writer.begin() as connection:
+            outcomes = self._together(jobs) if jobs else []
+        except Exception as error:  # noqa: BLE001  # whatever it is, the callers wait for it and the thread lives on
+            outcomes = [error] * len(jobs)
+        for at, job in enumerate(jobs):
+            for _ in range(_TRIES):
+                if not _passing(outcomes[at]):
+                    break
+                try:
+                    with self._transaction() as connection:
+                        outcomes[at] = job.work(connection)
+                except Exception as error:  # noqa: BLE001  # it is this caller's
+                    outcomes[at] = error
+        return outcomes
+
+    def _together(self, jobs: list[_Job]) -> list[Any]:
+        """Run the jobs in one transaction: an outcome or an exception each, or raise when nothing was kept."""
+        try:
+            with self._transaction() as connection:
                 outcomes = []
                 for job in jobs:
                     try:
@@ -886,7 +940,7 @@ class Store:
             if len(jobs) == 1:
                 raise cast("Exception", failed.__cause__) from None
         # Savepoints cost more than the answers they protect, so they come in only when a job has failed.
-        with self._writer.begin() as connection:
+        with self._transaction() as connection:
             outcomes = []
             for job in jobs:
                 savepoint = connection.begin_nested()
@@ -899,6 +953,42 @@ class Store:
                 else:
                     savepoint.commit()
             return outcomes
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        """A transaction of the writer, committed at the end or undone.
+
+        A server may commit and be cut off before it says so; then it is asked, once it is back.
+        """
+        with self._writer.connect() as connection:
+            number = None
+            with connection.begin() as transaction:
+                yield connection
+                if connection.dialect.name == "postgresql":
+                    number = connection.execute(_TRANSACTION).scalar()
+                try:
+                    transaction.commit()
+                except sa.exc.DBAPIError as error:
+                    if number is None or not error.connection_invalidated:
+                        raise
+                    kept = self._ended_well(number)
+                    if not kept:
+                        raise self._failure(error, "save") from error
+
+    def _ended_well(self, number: str) -> bool:
+        """Whether the server kept this transaction, asked until it answers; raises when it does not."""
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                with self._writer.connect() as connection:
+                    status = connection.execute(_STATUS, {"number": number}).scalar()
+            except sa.exc.DBAPIError as error:
+                if time.monotonic() > deadline:
+                    raise self._error("save", "store-unsure", why=_why(error.orig)) from error
+            else:
+                if status != "in progress":
+                    return bool(status == "committed")
+            time.sleep(0.1)
 
     def write(self, work: Callable[[sa.Connection], T]) -> T:
         """Have the writer thread do the work in its transaction, and wait until it is committed.
@@ -923,6 +1013,23 @@ class Store:
                 return work(connection)
         except sa.exc.SQLAlchemyError as error:
             raise self._failure(error, "read") from error
+
+    def wipe_log(self) -> None:
+        """Cut SQLite's write-ahead log, where erased texts linger; while somebody reads, it waits for the next time."""
+        if self._memory or self._writer.dialect.name != "sqlite":
+            return
+        with contextlib.suppress(sqlite3.OperationalError, sa.exc.TimeoutError):
+            connection = self._writer.raw_connection()
+            try:
+                cursor = connection.cursor()
+                patience = cursor.execute("PRAGMA busy_timeout").fetchone()[0]
+                cursor.execute(f"PRAGMA busy_timeout={_WIPE_MILLISECONDS}")
+                try:
+                    cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                finally:
+                    cursor.execute(f"PRAGMA busy_timeout={patience}")
+            finally:
+                connection.close()
 
     def _table(
         self,
@@ -968,6 +1075,7 @@ class Store:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_POSTGRES_LOCK)))
             found = self._found_revision(connection)
             if found != REVISION:
+                self._check_encoding(connection)
                 self._migrate(connection, found)
 
     def _found_revision(self, connection: sa.Connection) -> str | None:
@@ -980,6 +1088,13 @@ class Store:
         if tables and connection.dialect.name == "sqlite":
             raise self._error("open", "store-foreign", tables=", ".join(sorted(tables)[:3]))
         return None
+
+    def _check_encoding(self, connection: sa.Connection) -> None:
+        """Refuse a database that could not keep every letter."""
+        if connection.dialect.name == "postgresql":
+            encoding = connection.execute(sa.text("SHOW server_encoding")).scalar()
+            if encoding != "UTF8":
+                raise self._error("open", "store-encoding", found=encoding)
 
     def _migrate(self, connection: sa.Connection, found: str | None) -> None:
         """Run the migrations that are missing, inside the caller's transaction; refuse a newer store."""
@@ -1116,7 +1231,7 @@ class Store:
         """The given id when it is free, else one that reads like the name and is free."""
         while True:
             candidate = (
-                given or f"{_slug(name) or table.name}-{''.join(secrets.choice(_LETTERS) for _ in range(4))}"
+                given or f"{_slug(name) or table.name}-{''.join(secrets.choice(LETTERS) for _ in range(4))}"
             )
             if connection.execute(sa.select(table.c.id).where(table.c.id == candidate)).first() is None:
                 return candidate
@@ -1136,16 +1251,14 @@ class Store:
         if not isinstance(error, sa.exc.SQLAlchemyError | sqlite3.Error | OSError | UnicodeError):
             return error
         cause = getattr(error, "orig", None) or error
-        if "the campaign is not open" in str(cause):  # the database's own guard
-            return self._error("campaign", "store-not-open", id="")
-        code = {
-            sqlite3.SQLITE_BUSY: "store-locked",
-            sqlite3.SQLITE_LOCKED: "store-locked",
-            sqlite3.SQLITE_FULL: "store-full",
-            sqlite3.SQLITE_NOTADB: "store-not-a-database",
-            sqlite3.SQLITE_CORRUPT: "store-damaged",
-        }.get(_sqlite_code(cause), "store-open" if place == "open" else "store-failed")
-        failure = self._error(place, code, why=" ".join(str(cause).split()))
+        for said, code in _GUARDS.items():
+            if said in str(cause):
+                return self._error("campaign", code)
+        if hasattr(cause, "sqlstate"):
+            code = _postgres_code(cause.sqlstate, place)
+        else:
+            code = _SQLITE_CODES.get(_sqlite_code(cause), "store-open" if place == "open" else "store-failed")
+        failure = self._error(place, code, why=_why(cause))
         failure.__cause__ = error
         return failure
 
@@ -1165,15 +1278,15 @@ def default_file() -> Path:
 def _engine(url: sa.URL, *, memory: bool, writes: bool) -> sa.Engine:
     """An engine whose transactions begin as they should: writers with the lock, readers without."""
     options: dict[str, Any] = {"hide_parameters": True}  # answers do not belong in an error's text
-    if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url, pool_pre_ping=True, **options)
+    if url.get_backend_name() == "postgresql":
+        return _postgres_engine(url, writes=writes, options=options | _POOL)
     arguments: dict[str, Any] = {"check_same_thread": False}
     if "timeout" not in url.query:
         arguments["timeout"] = BUSY_SECONDS
     if memory:
         options["poolclass"] = StaticPool
     else:
-        options |= {"pool_size": 1, "max_overflow": 0} if writes else {"pool_size": 8, "max_overflow": 24}
+        options |= {"pool_size": 1, "max_overflow": 0} if writes else _POOL
     engine = sa.create_engine(url, connect_args=arguments, **options)
 
     @event.listens_for(engine, "connect")
@@ -1184,6 +1297,7 @@ def _engine(url: sa.URL, *, memory: bool, writes: bool) -> sa.Engine:
             "PRAGMA fullfsync=ON"
         )  # macOS only: there, a plain sync stops at the drive's cache
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA secure_delete=ON")  # what is erased is overwritten in the file too
 
     @event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
@@ -1192,14 +1306,40 @@ def _engine(url: sa.URL, *, memory: bool, writes: bool) -> sa.Engine:
     return engine
 
 
+def _postgres_engine(url: sa.URL, *, writes: bool, options: dict[str, Any]) -> sa.Engine:
+    """An engine for a server: writers wait for its disk, readers see one moment however much they ask."""
+    arguments = {"connect_timeout": int(BUSY_SECONDS), "fallback_application_name": "pomey"}
+    engine = sa.create_engine(
+        url,
+        connect_args={name: value for name, value in arguments.items() if name not in url.query},
+        isolation_level="READ COMMITTED" if writes else "REPEATABLE READ",
+        pool_pre_ping=not writes,  # the writer finds out by itself, and does its work again
+        **options,
+    )
+
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, _: object) -> None:  # likewise
+        connection.execute(f"SET lock_timeout = {int(BUSY_SECONDS * 1000)}")
+        # A server may be set to acknowledge before the disk has it; ours are answers that must not be lost.
+        connection.execute(
+            "SELECT set_config('synchronous_commit', 'on', false) "
+            "WHERE current_setting('synchronous_commit') = 'off'"
+        )
+        connection.commit()
+
+    return engine
+
+
 def _display(url: sa.URL) -> str:
     """The store's name in an error: its file, or its address without the password."""
     if url.get_backend_name() == "sqlite":
         return url.database or "sqlite://"
-    return url.render_as_string(hide_password=True)
+    # What follows the question mark may be a password too; where the server is may stand there as well.
+    where = {name: value for name, value in url.query.items() if name in {"host", "port"}}
+    return url.set(query=where).render_as_string(hide_password=True)
 
 
-def _standing(columns: Iterable[Any], *where: ColumnElement[bool]) -> sa.Select[Any]:
+def standing_answers(columns: Iterable[Any], *where: ColumnElement[bool]) -> sa.Select[Any]:
     """The latest answer of each respondent, role and item among these, unless it was taken back."""
     latest = sa.select(sa.func.max(layout.answer.c.id)).where(*where).group_by(*_KEY)
     return (
@@ -1295,3 +1435,23 @@ def _slug(name: str) -> str:
 def _sqlite_code(error: object) -> int:
     """SQLite's primary result code, -1 for an error that is not SQLite's."""
     return getattr(error, "sqlite_errorcode", -1) & 0xFF if hasattr(error, "sqlite_errorcode") else -1
+
+
+def _passing(outcome: object) -> bool:
+    """Whether this is a failure that doing the same again may mend: nothing of it was kept."""
+    if not isinstance(outcome, sa.exc.DBAPIError):
+        return False
+    return outcome.connection_invalidated or getattr(outcome.orig, "sqlstate", None) in _RACES
+
+
+def _postgres_code(state: str | None, place: str) -> str:
+    """The refusal for an SQLSTATE; there is none when no server was reached or the line went dead."""
+    if state is None or state.startswith(_CUT_OFF):
+        return "store-connect" if place == "open" else "store-lost"
+    return _POSTGRES_CODES.get(state, "store-failed")
+
+
+def _why(cause: object) -> str:
+    """The database's own words, without the rows that PostgreSQL adds to them."""
+    primary = getattr(getattr(cause, "diag", None), "message_primary", None)
+    return " ".join(str(primary or cause).split())

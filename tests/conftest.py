@@ -1,14 +1,22 @@
-"""Golden cases are YAML: each entry of tests/cases/*.yaml is collected as one test, named by its sentence."""
+"""What the tests share: stores on each database, and golden cases, each entry of tests/cases/*.yaml being one test."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import golden
+import postgres
 import pytest
 import yaml
+
+from data import Store
+
+TEMPLATE = "pomey_template"
+"""The database that holds the tables and no row: a new store is a copy of it."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,6 +31,50 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     long = [item for item in items if item.get_closest_marker("soak")]
     config.hook.pytest_deselected(items=long)
     items[:] = [item for item in items if item not in long]
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """A PostgreSQL server for the whole session, with the tables made once."""
+    with postgres.server() as server:
+        server.execute(f"CREATE DATABASE {TEMPLATE}")
+        Store.open(server.url(TEMPLATE)).close()
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: postgres.Server) -> Iterator[str]:
+    """The address of a new store on PostgreSQL."""
+    with postgres_server.database(TEMPLATE) as url:
+        yield url
+
+
+@pytest.fixture(params=["file", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a new store that outlives its program: once in a file, once on PostgreSQL."""
+    if request.param == "file":
+        return f"sqlite:///{tmp_path / 'pomey.db'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture(params=["file", "postgresql"])
+def empty_places(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Iterator[str]]:
+    """Addresses of places without any table, as many as are asked for: once files, once databases."""
+    if request.param == "file":
+        yield (f"sqlite:///{tmp_path / f'{number}.db'}" for number in count())
+    else:
+        server = request.getfixturevalue("postgres_server")
+        with ExitStack() as stack:
+            yield (stack.enter_context(server.database()) for _ in count())
+
+
+@pytest.fixture(params=["memory", "file", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """A new store: once in memory, once in a file, once on PostgreSQL."""
+    urls = {"memory": lambda: "sqlite://", "file": lambda: f"sqlite:///{tmp_path / 'pomey.db'}"}
+    get = urls.get(request.param, lambda: request.getfixturevalue("postgres_url"))
+    with Store.open(get()) as opened:
+        yield opened
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

@@ -180,6 +180,11 @@ def _guard_on_sqlite() -> None:
         "WHEN (SELECT state FROM campaign WHERE id = NEW.campaign) <> 'open' "
         "BEGIN SELECT RAISE(ABORT, 'the campaign is not open'); END"
     )
+    op.execute(
+        "CREATE TRIGGER answer_not_withdrawn BEFORE INSERT ON answer WHEN EXISTS (SELECT 1 FROM respondent "
+        "WHERE campaign = NEW.campaign AND code = NEW.respondent AND erased IS NOT NULL) "
+        "BEGIN SELECT RAISE(ABORT, 'the respondent has withdrawn'); END"
+    )
     for table in ("event", "erasure"):
         kept = f"BEGIN SELECT RAISE(ABORT, '{table}s are append-only'); END"
         op.execute(f"CREATE TRIGGER {table}_never_updated BEFORE UPDATE ON {table} {kept}")
@@ -210,6 +215,17 @@ def _guard_on_postgresql() -> None:
     op.execute(
         "CREATE TRIGGER answer_while_open BEFORE INSERT ON answer "
         "FOR EACH ROW EXECUTE FUNCTION answer_while_open()"
+    )
+    # FOR SHARE: an answer that comes while its respondent withdraws waits, or is erased with the others.
+    op.execute(
+        "CREATE FUNCTION answer_not_withdrawn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "PERFORM 1 FROM respondent WHERE campaign = NEW.campaign AND code = NEW.respondent FOR SHARE; "
+        "IF EXISTS (SELECT 1 FROM respondent WHERE campaign = NEW.campaign AND code = NEW.respondent "
+        "AND erased IS NOT NULL) THEN RAISE EXCEPTION 'the respondent has withdrawn'; END IF; RETURN NEW; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER answer_not_withdrawn BEFORE INSERT ON answer "
+        "FOR EACH ROW EXECUTE FUNCTION answer_not_withdrawn()"
     )
     op.execute(
         "CREATE FUNCTION is_append_only() RETURNS trigger LANGUAGE plpgsql AS "

@@ -769,13 +769,10 @@ class Store:
 
     def respondent(self, campaign: str, respondent: str, role: str) -> dict[str, Answer]:
         """The standing answers of one respondent in one role, by item."""
-        where = (
-            layout.answer.c.campaign == campaign,
-            layout.answer.c.respondent == respondent,
-            layout.answer.c.role == role,
+        who = {"campaign": campaign, "respondent": respondent, "role": role}
+        return self.read(
+            lambda connection: {row.item: Answer(*row) for row in connection.execute(_OF_RESPONDENT, who)}
         )
-        query = standing_answers(_ANSWER_FIELDS, *where)
-        return self.read(lambda connection: {row.item: Answer(*row) for row in connection.execute(query)})
 
     def history(self, campaign: str, respondent: str | None = None, item: str | None = None) -> list[Answer]:
         """Everything ever said in a campaign, in order, changed and taken-back answers included."""
@@ -960,20 +957,17 @@ class Store:
 
         A server may commit and be cut off before it says so; then it is asked, once it is back.
         """
-        with self._writer.connect() as connection:
-            number = None
-            with connection.begin() as transaction:
-                yield connection
-                if connection.dialect.name == "postgresql":
-                    number = connection.execute(_TRANSACTION).scalar()
-                try:
-                    transaction.commit()
-                except sa.exc.DBAPIError as error:
-                    if number is None or not error.connection_invalidated:
-                        raise
-                    kept = self._ended_well(number)
-                    if not kept:
-                        raise self._failure(error, "save") from error
+        with self._writer.connect() as connection, connection.begin() as transaction:
+            yield connection
+            asked = connection.dialect.name == "postgresql"
+            number = connection.execute(_TRANSACTION).scalar() if asked else None  # none: nothing was written
+            try:
+                transaction.commit()
+            except sa.exc.DBAPIError as error:
+                if number is None or not error.connection_invalidated:
+                    raise
+                if not self._ended_well(number):
+                    raise self._failure(error, "save") from error
 
     def _ended_well(self, number: str) -> bool:
         """Whether the server kept this transaction, asked until it answers; raises when it does not."""
@@ -1347,6 +1341,12 @@ def standing_answers(columns: Iterable[Any], *where: ColumnElement[bool]) -> sa.
         .where(layout.answer.c.id.in_(latest), layout.answer.c.answer != "")
         .order_by(layout.answer.c.id)
     )
+
+
+# Written once, since it is asked at each answer on the respondents' page.
+_OF_RESPONDENT = standing_answers(
+    _ANSWER_FIELDS, *(column == sa.bindparam(column.name) for column in _KEY[:3])
+)
 
 
 def _chunks(column: sa.Column[str], ids: Sequence[str] | None) -> Iterable[tuple[ColumnElement[bool], ...]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data.demo.profiles import Profile, Simulated, plan, profiles, simulate
-from data.store import Answer
+from data.store import Answer, Target
 from data.tables import read_table
 from matrix import load_matrix
 from questionnaires import load_library
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from data.store import Store
+    from data.store import Campaign, Store
     from questionnaires import Questionnaire
 
 EXAMPLE = "demo-example"
@@ -30,6 +30,7 @@ EXAMPLE_SEED = 14
 EXAMPLE_HOUSE = ("be", "general", 480)
 QUESTIONNAIRE = "hospital"
 READINGS = Path(__file__).with_name("readings")
+A_YEAR = dt.timedelta(days=365)
 BATCH = 20
 """Institutions written at a time: 60,000 answers or so, all or none."""
 
@@ -94,13 +95,15 @@ def _fill(
     lang: str,
     on: dt.date,
 ) -> None:
-    """Keep these assessments; answers come last, so what was cut short is seen and made whole."""
-    there = {one.id for one in store.campaigns()}
+    """Keep these assessments and close them; the closing comes last, so what was cut short is seen and made whole."""
+    there = {one.id: one for one in store.campaigns()}
     answers: list[Answer] = []
     evidence: list[dict[str, object]] = []
+    unfinished: list[str] = []
     for id_, profile, simulated in made:
-        if id_ in there and store.progress(id_):
+        if id_ in there and _finished(store, there[id_]):
             continue
+        unfinished.append(id_)
         head = simulated.assessments.to_pylist()[0]
         if id_ not in there:
             start = head["programme_start"]
@@ -116,12 +119,34 @@ def _fill(
                 out_of_scope={axis: reason[lang] for axis, reason in profile.out_of_scope.items()},
                 synthetic=True,
                 id=id_,
+                targets={
+                    axis: Target(level, plan().agreed.committee[lang])
+                    for axis, level in plan().agreed.targets.items()
+                    if axis not in profile.out_of_scope
+                },
+                committee="agreed",
+                anchor=plan().agreed.anchor[lang],
+                next_date=on + A_YEAR,
             )
         if not store.evidence([id_]).num_rows:
             evidence += simulated.evidence.to_pylist()
-        answers += _as_answers(simulated.answers)
+        if not store.progress(id_):
+            answers += _as_answers(simulated.answers)
     store.add_evidence(evidence)
     store.save_many(answers)
+    for id_ in unfinished:
+        heard = any(load_matrix().lens_of[one.role] == "experienced" for one in store.progress(id_))
+        if heard and not store.feedback(id_):
+            for line in plan().agreed.feedback:
+                said, did = line.said[lang], line.did[lang]
+                store.add_feedback(id_, said=said, did=did, axis=line.axis, state=line.state)
+        store.close_campaign(id_)
+
+
+def _finished(store: Store, campaign: Campaign) -> bool:
+    """Whether an assessment was made whole once; somebody may have opened it again since."""
+    closed = campaign.state == "closed"
+    return closed or any(one.what == "closed" for one in store.events(campaign=campaign.id))
 
 
 def _as_answers(table: pa.Table) -> list[Answer]:
@@ -169,10 +194,10 @@ def _network(
     kinds = [one for id_, one in profiles().items() if id_ != EXAMPLE_PROFILE]
     traits = plan().network
     made = [f"demo-{seed}-{number:03}" for number in range(1, count + 1)]
-    there = {one.id for one in store.campaigns()}
+    there = {one.id: one for one in store.campaigns()}
     batch: list[tuple[str, Profile, Simulated]] = []
     for number, id_ in enumerate(made, 1):
-        if id_ in there and store.progress(id_):
+        if id_ in there and _finished(store, there[id_]):
             continue
         chance = np.random.default_rng([seed, number])
         profile = kinds[int(chance.integers(len(kinds)))]

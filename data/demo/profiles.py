@@ -159,6 +159,22 @@ class _Labels(Frozen):
     evidence: Texts
 
 
+class _Feedback(Frozen):
+    axis: Id
+    state: Literal["done", "doing", "not_now"]
+    said: Texts
+    did: Texts
+
+
+class _Agreed(Frozen):
+    """What the campaigns of invented institutions were agreed on, and what came of them."""
+
+    committee: Texts
+    anchor: Texts
+    targets: dict[Id, Annotated[Whole, Field(ge=1, le=4)]]
+    feedback: tuple[_Feedback, ...]
+
+
 class _Network(Frozen):
     countries: dict[Id, Share]
     types: dict[Id, Share]
@@ -175,6 +191,7 @@ class _Plan(Frozen):
     otherwise_absent: tuple[str, ...]
     unmentioned_absent: tuple[str, ...]
     texts: _Labels
+    agreed: _Agreed
     network: _Network
     profiles: tuple[Profile, ...]
 
@@ -195,6 +212,7 @@ class _Plan(Frozen):
             ((one.people for one in self.profiles), self.people),
             ((role for group in self.people.values() for role in group), self.habits.unsure),
             ((axis for one in self.profiles for axis in (*one.axes, *one.out_of_scope)), matrix.ids("axes")),
+            ((*self.agreed.targets, *(one.axis for one in self.agreed.feedback)), matrix.ids("axes")),
         ]
         unknown = sorted({name for names, known in named for name in names if name not in set(known)})
         ids = [one.id for one in self.profiles]

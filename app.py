@@ -1,21 +1,48 @@
 """The dashboard's script: language, navigation, one page. `pomey` serves it tuned; `streamlit run app.py` works."""
 
+from functools import partial
+
 import streamlit as st
 
-from dashboard import answering, frame, home, library, method, results, showcase
+from dashboard import (
+    access,
+    answering,
+    campaigns,
+    frame,
+    home,
+    inviting,
+    library,
+    method,
+    results,
+    showcase,
+    sign_in,
+)
 
 st.set_page_config(layout="wide", initial_sidebar_state="collapsed", page_icon=frame.ICON)
 lang = frame.settle_language()
+visitor = access.visitor()
+every = {
+    "home": (home.page, "nav-home"),
+    "campaign": (campaigns.page, "nav-campaign"),
+    "answer": (answering.page, "nav-answer"),
+    "invite": (inviting.page, "nav-invite"),
+    "results": (results.page, "nav-results"),
+    "showcase": (showcase.page, "nav-showcase"),
+    "questionnaires": (library.page, "nav-library"),
+    "method": (method.page, "nav-method"),
+}
 pages = {
-    "home": st.Page(home.page, title=frame.word("nav-home", lang), url_path="home", default=True),
-    "answer": st.Page(answering.page, title=frame.word("nav-answer", lang), url_path="answer"),
-    "results": st.Page(results.page, title=frame.word("nav-results", lang), url_path="results"),
-    "showcase": st.Page(showcase.page, title=frame.word("nav-showcase", lang), url_path="showcase"),
-    "questionnaires": st.Page(library.page, title=frame.word("nav-library", lang), url_path="questionnaires"),
-    "method": st.Page(method.page, title=frame.word("nav-method", lang), url_path="method"),
+    name: st.Page(
+        sign_in.in_place_of(visitor, name) or page,
+        title=frame.word(title, lang),
+        url_path=name,
+        default=name == "home",
+    )
+    for name, (page, title) in every.items()
 }
 here = st.navigation(list(pages.values()), position="hidden")
-frame.begin(pages, lang)
+opened = {name: page for name, page in pages.items() if visitor.person.opens(name)}
+frame.begin(opened, lang, partial(sign_in.corner, visitor.person))
 with frame.in_words():
     here.run()
 frame.end()

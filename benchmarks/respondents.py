@@ -145,7 +145,7 @@ async def _cheaper(
             (light, lambda spent: _drive(people, spent)),  # type: ignore[arg-type]  # both click
             (tuned, lambda spent: _drive(visitors, spent)),
         ]
-        for found, drive in sides:
+        for _, drive in sides:
             await drive(1)  # type: ignore[misc]
         for turn in range(passes):
             for found, drive in sides[:: -1 if turn % 2 else 1]:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from matrix import Problem, Refused, load_document, number
 
 if TYPE_CHECKING:
+    from data.accounts import Accounts
+    from data.backup import Manifest
     from questionnaires import Questionnaire
 
 ENGINES = ("arrow", "pandas", "polars", "duckdb", "spark")
@@ -85,10 +87,64 @@ def _parser() -> argparse.ArgumentParser:
     lister = add("list", _list, "List institutions, campaigns and questionnaires with their ids.")
     lister.add_argument("--format", choices=("table", "json"), default="table")
 
+    backup = add(
+        "backup", _backup, "Write the whole store into one checked file, while people go on answering."
+    )
+    backup.add_argument("file", type=Path, metavar="FILE", help="a new file, such as pomey-2026-01-31.zip")
+
+    restore = add("restore", _restore, "Put a backup into an empty store, on SQLite or PostgreSQL.")
+    restore.add_argument("file", type=Path, metavar="FILE", help="a file written by `pomey backup`")
+
     serve = add("serve", _serve, "Open the dashboard.")
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=8501)
+    serve.add_argument(
+        "--sign-in",
+        action="store_true",
+        help="ask staff to sign in on this computer too (or POMEY_SIGN_IN=required), as behind another web server",
+    )
+
+    user = add("user", _user, "Staff accounts: who may sign in, and what opens to them.", stored=False)
+    _add_user_words(user, store)
     return parser
+
+
+def _add_user_words(user: argparse.ArgumentParser, store: argparse.ArgumentParser) -> None:
+    user.set_defaults(parser=user)
+    deeds = user.add_subparsers(metavar="WHAT", title="what to do")
+
+    def deed(name: str, work: Callable[[argparse.Namespace], int], summary: str) -> Any:
+        word = deeds.add_parser(name, help=summary, description=summary, parents=[store])
+        word.set_defaults(work=work)
+        if name != "list":
+            word.add_argument("id", metavar="ID", help="an e-mail address or a user name")
+        return word
+
+    new = deed("add", _user_add, "Make an account; asks its password.")
+    new.add_argument("--name", default="", metavar="N", help="how the pages call the person")
+    new.add_argument(
+        "--oidc", action="store_true", help="no password: the institution's sign-in vouches for it"
+    )
+    for one in (
+        new,
+        deed("grant", _user_grant, "Give a role at an institution, in place of the one it had."),
+    ):
+        needed = one is not new
+        one.add_argument("--institution", required=needed, metavar="ID|all")
+        one.add_argument(
+            "--role", required=needed, metavar="R", help="coordinator, contributor, reader, researcher"
+        )
+    withdraw = deed("withdraw", _user_withdraw, "Take back the role at an institution.")
+    withdraw.add_argument("--institution", required=True, metavar="ID|all")
+    deed("list", _user_list, "List accounts and what opens to them.").add_argument(
+        "--format", choices=("table", "json"), default="table"
+    )
+    deed("disable", _user_disable, "Let nobody in with an account any more, at once.")
+    deed("enable", _user_enable, "Let a disabled account in again.")
+    for one in (new, deed("password", _user_password, "Give an account a new password.")):
+        one.add_argument(
+            "--password-stdin", action="store_true", help="read the password from standard input"
+        )
 
 
 def _date(text: str) -> dt.date:
@@ -322,11 +378,154 @@ def _list(call: argparse.Namespace) -> int:
     return 0
 
 
+def _backup(call: argparse.Namespace) -> int:
+    from data import Store
+    from data.backup import write_backup
+
+    with Store.open() as store:
+        manifest = write_backup(store, call.file)
+    print(
+        f"{call.file}: {_contents(manifest)}; read back and whole.\n"
+        "It holds what people answered and wrote: keep it as private as the store."
+    )
+    return 0
+
+
+def _restore(call: argparse.Namespace) -> int:
+    from data import Store
+    from data.backup import check_backup, restore_backup
+
+    check_backup(call.file)  # a bad file makes no store
+    with Store.open() as store:
+        manifest = restore_backup(store, call.file)
+        print(f"{store.name}: {_contents(manifest)}.")
+    print(
+        f"It is as on {manifest.made:%Y-%m-%d %H:%M} UTC. Whoever withdrew, and whatever link or account was stopped "
+        "after that, is back: do that again now. Everyone signs in anew."
+    )
+    return 0
+
+
+def _contents(manifest: Manifest) -> str:
+    """What a backup holds, in numbers."""
+    parts = (("institution", "institutions"), ("campaign", "campaigns"), ("answer", "answers"))
+    return ", ".join(f"{manifest.tables[table].rows} {name}" for table, name in parts)
+
+
 def _serve(call: argparse.Namespace) -> int:
     from dashboard.server import serve
 
-    serve(getattr(call, "host", "127.0.0.1"), getattr(call, "port", 8501))
+    serve(
+        getattr(call, "host", "127.0.0.1"),
+        getattr(call, "port", 8501),
+        sign_in=getattr(call, "sign_in", False),
+    )
     return 0
+
+
+# --- accounts -------------------------------------------------------------------------------------------------
+
+
+def _user(call: argparse.Namespace) -> int:
+    call.parser.print_help()
+    return 2
+
+
+def _user_add(call: argparse.Namespace) -> int:
+    from data import Store
+    from data.accounts import Accounts
+
+    if bool(call.institution) != bool(call.role):
+        raise Refused([Problem("pomey", 1, "--institution --role", "account-half-grant", {})])
+    with Store.open() as store:
+        accounts = Accounts(store)
+        if call.role:
+            accounts.check_grant(_everywhere(call.institution), call.role)
+        password = None if call.oidc else _password(call)
+        made = accounts.add(call.id, call.name, password)
+        if call.role:
+            accounts.grant(made.id, _everywhere(call.institution), call.role)
+    print(made.id)
+    return 0
+
+
+def _user_grant(call: argparse.Namespace) -> int:
+    return _to_accounts(lambda one: one.grant(call.id, _everywhere(call.institution), call.role))
+
+
+def _user_withdraw(call: argparse.Namespace) -> int:
+    return _to_accounts(lambda one: one.withdraw_grant(call.id, _everywhere(call.institution)))
+
+
+def _user_disable(call: argparse.Namespace) -> int:
+    return _to_accounts(lambda one: one.disable(call.id))
+
+
+def _user_enable(call: argparse.Namespace) -> int:
+    return _to_accounts(lambda one: one.enable(call.id))
+
+
+def _user_password(call: argparse.Namespace) -> int:
+    return _to_accounts(lambda one: one.set_password(call.id, _password(call)))
+
+
+def _user_list(call: argparse.Namespace) -> int:
+    from data import Store
+    from data.accounts import Accounts
+
+    with Store.open() as store:
+        accounts = Accounts(store)
+        rows: list[dict[str, Any]] = [
+            {
+                "id": one.id, "name": one.name, "password": one.has_password, "disabled": one.disabled is not None,
+                "permissions": accounts.permissions(one.id),
+            }
+            for one in accounts.every()
+        ]  # fmt: skip
+    if call.format == "json":
+        json.dump(rows, sys.stdout, ensure_ascii=False, indent=1)
+        print()
+    elif rows:
+        told = {True: "yes", False: "no"}
+        _print_table(
+            [
+                row
+                | {
+                    "password": told[bool(row["password"])],
+                    "disabled": told[bool(row["disabled"])],
+                    "permissions": ", ".join(f"{role} at {at}" for at, role in row["permissions"].items()),
+                }
+                for row in rows
+            ]
+        )
+    return 0
+
+
+def _to_accounts(work: Callable[[Accounts], None]) -> int:
+    from data import Store
+    from data.accounts import Accounts
+
+    with Store.open() as store:
+        work(Accounts(store))
+    return 0
+
+
+def _everywhere(institution: str) -> str:
+    from data.accounts import EVERYWHERE
+
+    return EVERYWHERE if institution == "all" else institution
+
+
+def _password(call: argparse.Namespace) -> str:
+    """The password: the first line of standard input, or what is typed twice, unseen."""
+    from getpass import getpass
+
+    if call.password_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    typed = getpass("Password: ")
+    if getpass("The same again: ") != typed:
+        raise Refused([Problem("pomey", 1, "password", "account-typed-twice", {})])
+    return typed
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from dashboard import access
 from data import Campaign, Institution, Store
 from matrix import Matrix, Refused, Words, load_matrix
 from questionnaires import Questionnaire, load_library
@@ -94,7 +95,8 @@ def empty(key: str, campaign: Campaign | None) -> None:
     heading(word(key))
     paragraph(word(f"{key}-why"))
     where = "home" if campaign is None else "answer"
-    if st.button(word(f"to-{where}"), type="primary", key="to-start"):
+    offered = where in st.session_state["pages"]
+    if offered and st.button(word(f"to-{where}"), type="primary", key="to-start"):
         go(where)
 
 
@@ -104,8 +106,8 @@ def go(page: str, **values: str) -> None:
     st.switch_page(st.session_state["pages"][page], query_params=_address())
 
 
-def begin(pages: Mapping[str, StreamlitPage], lang: str) -> None:
-    """Draw what stands above the page: style, product, pages, language."""
+def begin(pages: Mapping[str, StreamlitPage], lang: str, corner: Callable[[], None]) -> None:
+    """Draw what stands above the page: style, product, pages, language, and what ``corner`` draws."""
     st.session_state["pages"] = pages
     for name in KEPT:
         kept(name)
@@ -129,6 +131,7 @@ def begin(pages: Mapping[str, StreamlitPage], lang: str) -> None:
                     kwargs={"lang": one},
                     disabled=one == lang,
                 )
+        corner()
 
 
 def end() -> None:
@@ -147,14 +150,24 @@ def in_words() -> Iterator[None]:
         st.error(word("trouble", why=plain(refused.text(language()))))
 
 
-def campaigns() -> list[Campaign]:
-    """Every assessment, latest year first."""
-    return store().campaigns()
+def campaigns(*, archived: bool = False) -> list[Campaign]:
+    """Every assessment that whoever is using the pages may see, latest year first.
+
+    Those put away, or whose institution is, come only when asked for.
+    """
+    sees = access.person().sees
+    away = {one.id for one in store().institutions() if one.archived}
+    return [
+        one
+        for one in store().campaigns()
+        if sees(one) and (archived or not (one.archived or one.institution in away))
+    ]
 
 
 def institutions() -> dict[str, Institution]:
-    """Every institution by id."""
-    return {one.id: one for one in store().institutions()}
+    """Every institution by id where whoever is using the pages has a role."""
+    role = access.person().role
+    return {one.id: one for one in store().institutions() if role(one.id)}
 
 
 def current(every: list[Campaign]) -> Campaign | None:

@@ -7,22 +7,27 @@ import base64
 import gc
 import hashlib
 import importlib
+import logging
 import os
 import re
+import sys
 import threading
 import tomllib
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
 
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from streamlit.web import bootstrap
 
-from dashboard import frame
-from matrix import load_matrix
+from dashboard import access, frame, respond
+from dashboard.entrance import RESPONDENTS, Entrance, Guard
+from dashboard.language import asked_language
+from data import Invitations, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -30,12 +35,17 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from data import Store
+
 ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "app.py"
 SETTINGS = ROOT / ".streamlit" / "config.toml"
 PORT = 8501
 HEAD_START = 3.0
 """Seconds that a first visitor has the processor alone before we load ahead."""
+FORGET_EVERY = 24 * 3600
+"""Seconds between two looks at what need no longer be kept."""
+_log = logging.getLogger(__name__)
 
 
 def settings(host: str = "localhost", port: int = PORT) -> dict[str, Any]:
@@ -44,21 +54,36 @@ def settings(host: str = "localhost", port: int = PORT) -> dict[str, Any]:
     return flat | {"server.address": host, "server.port": port, "server.headless": True}
 
 
-def application() -> st.App:
-    """The dashboard as an ASGI application."""
+def application(door: access.Door | None = None) -> st.App:
+    """The dashboard as an ASGI application behind a door; without one, for this computer only."""
+    entrance = Entrance(door or access.Door())
+    access.keep_door(entrance.door)
     return st.App(
         SCRIPT,
         lifespan=_lifespan,
-        routes=[Route("/health", _health)],
-        middleware=[Middleware(SafeHeaders), Middleware(PageLanguage)],
+        routes=[Route("/health", _health), *entrance.routes, *respond.routes(frame.store)],
+        middleware=[Middleware(SafeHeaders), Middleware(Guard, entrance=entrance), Middleware(PageLanguage)],
     )
 
 
-def serve(host: str = "localhost", port: int = PORT, store_url: str | None = None) -> None:
-    """Serve the dashboard until stopped; ``store_url`` as in ``Store.open``."""
+def serve(
+    host: str = "localhost", port: int = PORT, store_url: str | None = None, *, sign_in: bool = False
+) -> None:
+    """Serve the dashboard until stopped; ``store_url`` as in ``Store.open``.
+
+    ``sign_in`` asks staff to sign in on this computer too. Refuses to start where others could reach it and nobody
+    could sign in.
+    """
     if store_url:
         os.environ["POMEY_STORE"] = store_url
-    application().run(config=settings(host, port))
+    # To tell the address of a server that others reach, the framework would ask a service elsewhere for it.
+    config = settings(host, port) | {"logger.hideWelcomeMessage": True}
+    bootstrap.load_config_options(config)  # the framework's secrets are looked for where these say
+    door = access.decide(host, frame.store(), sign_in=sign_in)
+    key = "access-serving" if door.sign_in else "access-serving-here"
+    sys.stdout.write(frame.word(key, "en", address=access.address(port)) + "\n")
+    sys.stdout.flush()
+    application(door).run(config=config)
 
 
 class PageLanguage:
@@ -132,21 +157,12 @@ class SafeHeaders:
 
         async def add(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message["headers"], *self.headers]}
+                own = {name.lower() for name, _ in message["headers"]}  # a page that is stricter stays so
+                more = [pair for pair in self.headers if pair[0] not in own]
+                message = {**message, "headers": [*message["headers"], *more]}
             await send(message)
 
         await self.app(scope, receive, add if scope["type"] == "http" else send)
-
-
-def asked_language(scope: Mapping[str, Any]) -> str:
-    """The language of a request: its address, else the browser's first one we speak, else the matrix's first."""
-    known: tuple[str, ...] = load_matrix().languages
-    asked: list[str] = parse_qs(scope["query_string"].decode("latin-1")).get("lang", [])
-    header = dict(scope["headers"]).get(b"accept-language", b"").decode("latin-1")
-    for candidate in [*asked, *(one.split(";")[0].strip()[:2].lower() for one in header.split(","))]:
-        if candidate in known:
-            return str(candidate)
-    return known[0]
 
 
 @asynccontextmanager
@@ -159,9 +175,12 @@ async def _lifespan(_: st.App) -> AsyncIterator[None]:
     closing = threading.Event()
     rest = threading.Thread(target=_warm, args=(closing,), name="warm", daemon=True)
     rest.start()
+    retention = threading.Thread(target=_forget, args=(store, closing), name="retention", daemon=True)
+    retention.start()
     yield
     closing.set()
     rest.join()
+    retention.join()
     store.close()
 
 
@@ -175,10 +194,22 @@ def _warm(closing: threading.Event) -> None:
     importlib.import_module("PIL.ImageFile")  # the framework loads it for the page's icon
     if closing.wait(HEAD_START):
         return
+    respond.warm()
     results.warm()
     importlib.import_module("pandas")  # the first table of answers loads it
     gc.collect()
     gc.freeze()
+
+
+def _forget(store: Store, closing: threading.Event) -> None:
+    """Erase what campaigns have kept for as long as they said: at the start, then every day, until closing."""
+    while True:
+        try:
+            Invitations(store).expire(datetime.now(UTC).date())
+        except StoreError as error:  # asked again tomorrow; the dashboard goes on meanwhile
+            _log.warning("retention: %s", error)
+        if closing.wait(FORGET_EVERY):
+            return
 
 
 async def _health(_: Request) -> JSONResponse:
@@ -192,7 +223,7 @@ async def _health(_: Request) -> JSONResponse:
 
 def _is_page(scope: Scope) -> bool:
     path = scope["path"]
-    reserved = ("/_stcore", "/static", "/media", "/component", "/health")
+    reserved = ("/_stcore", "/static", "/media", "/component", "/health", *RESPONDENTS)
     return not path.startswith(reserved) and "." not in path.rsplit("/", 1)[-1]
 
 

@@ -179,7 +179,7 @@ class Accounts:
     def check(self, id: str, password: str) -> Account | None:  # noqa: A002  # likewise
         """The account whose password this is, or none; as much work for an id that does not exist as for one that does.
 
-        Takes some 64 MiB and a twentieth of a second of processor on purpose: let few run at once.
+        Takes 64 MiB and a tenth of a second or more of processor on purpose: let few run at once.
         """
         from argon2.exceptions import InvalidHashError, VerificationError  # noqa: PLC0415  # here: as in _hasher
 

@@ -943,9 +943,11 @@ class Store:
                 savepoint = connection.begin_nested()
                 try:
                     outcomes.append(job.work(connection))
-                except Exception as error:  # noqa: BLE001  # it is this caller's alone
+                except Exception as error:  # it is this caller's alone
                     # Raises when the database has dropped the whole transaction (a full disk): then all fail.
                     savepoint.rollback()
+                    if connection.invalidated:  # the line ended, and with it what the others had done
+                        raise
                     outcomes.append(error)
                 else:
                     savepoint.commit()
@@ -1009,8 +1011,12 @@ class Store:
             raise self._failure(error, "read") from error
 
     def wipe_log(self) -> None:
-        """Cut SQLite's write-ahead log, where erased texts linger; while somebody reads, it waits for the next time."""
-        if self._memory or self._writer.dialect.name != "sqlite":
+        """Wipe erased texts from where the database keeps what was; what somebody still reads waits for the next time."""
+        if self._memory:
+            return
+        if self._writer.dialect.name == "postgresql":  # rows of before an update stay until this
+            with contextlib.suppress(sa.exc.SQLAlchemyError), self._writer.connect() as alone:
+                alone.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("VACUUM answer")
             return
         with contextlib.suppress(sqlite3.OperationalError, sa.exc.TimeoutError):
             connection = self._writer.raw_connection()

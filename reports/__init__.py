@@ -10,9 +10,21 @@ from reports.figures import (
     matrix_svg,
     matrix_table_html,
 )
+from reports.sheets import (
+    Section,
+    data_sheet,
+    data_sheet_pdf,
+    data_sheet_title,
+    qr_svg,
+    waiting_sheet,
+)
 
 __all__ = [
     "Score",
+    "Section",
+    "data_sheet",
+    "data_sheet_pdf",
+    "data_sheet_title",
     "figure_css",
     "figure_view",
     "headline",
@@ -20,4 +32,6 @@ __all__ = [
     "matrix_csv",
     "matrix_svg",
     "matrix_table_html",
+    "qr_svg",
+    "waiting_sheet",
 ]

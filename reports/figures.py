@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,8 @@ from matrix import Matrix, Words, load_matrix, number, percent
 
 HERE = Path(__file__).parent
 EPSILON = 1e-9
+WRAP = 170
+"""Characters of a small line across the figure."""
 Score = Mapping[str, Any]  # one object of `score --format json`
 
 
@@ -82,6 +84,7 @@ class FigureView:
     subtitle: str
     caption: str
     note: str
+    lines: tuple[str, ...]
     levels: tuple[str, ...]
     rows: tuple[RowView, ...]
     reading: bool
@@ -114,9 +117,15 @@ def matrix_svg(
     subtitle: str = "",
     targets: Mapping[str, float] | None = None,
     reasons: Mapping[str, str] | None = None,
+    lines: Sequence[str] = (),
 ) -> str:
-    """The same figure as one standalone SVG on white, for print and documents; width 1180 units."""
-    view = figure_view(score, matrix, lang, title=title, subtitle=subtitle, targets=targets, reasons=reasons)
+    """The same figure as one standalone SVG on white, for print and documents; width 1180 units.
+
+    ``lines`` stand under the figure, wrapped: what it must not travel without.
+    """
+    view = figure_view(
+        score, matrix, lang, title=title, subtitle=subtitle, targets=targets, reasons=reasons, lines=lines
+    )
     template = _templates().get_template("matrix.svg.jinja")
     return template.render(f=view, w=_words(), lang=lang, headline=textwrap.wrap(view.headline, 84))
 
@@ -167,6 +176,8 @@ def _missing_side(score: Score) -> str:
     if is_reading(score):
         return "headline-reading"
     people = score["respondents"]
+    if score.get("sealed") and people["declared"]:
+        return "headline-sealed"
     if not people["declared"]:
         return "headline-no-institution" if people["experienced"] else "headline-empty"
     return "" if people["experienced"] else "headline-no-patients"
@@ -186,8 +197,12 @@ def figure_view(
     subtitle: str = "",
     targets: Mapping[str, float] | None = None,
     reasons: Mapping[str, str] | None = None,
+    lines: Sequence[str] = (),
 ) -> FigureView:
-    """What both renderings show, worked out once; nothing is rounded before this point."""
+    """What both renderings show, worked out once; nothing is rounded before this point.
+
+    A ``sealed`` score shows one side while the other's answers are kept back, and says that and no more.
+    """
     matrix = matrix or load_matrix()
     w, reading = _words(), is_reading(score)
     return FigureView(
@@ -196,6 +211,7 @@ def figure_view(
         subtitle=subtitle,
         caption=w("caption-reading" if reading else "caption", lang),
         note=w("figure-note-reading" if reading else "figure-note", lang),
+        lines=tuple(row for line in lines for row in textwrap.wrap(line, WRAP)),
         levels=tuple(f"{level.number}. {level.title[lang]}" for level in matrix.levels),
         rows=tuple(
             _row(axis.id, score, matrix, lang, (targets or {}).get(axis.id), (reasons or {}).get(axis.id, ""))
@@ -228,7 +244,7 @@ def _row(axis: str, score: Score, matrix: Matrix, lang: str, target: float | Non
     elif not status and not reading:
         lens = "declared" if one["declared"] else "experienced"
         notes += [
-            w("unilateral", lang),
+            w("sealed" if score.get("sealed") else "unilateral", lang),
             w("unilateral-known", lang, lens=w(lens, lang), number=_position(one[lens], lang)),
         ]
     gap = one["gap"]
@@ -236,7 +252,12 @@ def _row(axis: str, score: Score, matrix: Matrix, lang: str, target: float | Non
         id=axis,
         title=entry.title[lang],
         scope=w(f"scope-{entry.scope}", lang) if entry.scope else "",
-        cells=() if status else tuple(_cell(one, lvl.id, lvl.title[lang], lang) for lvl in matrix.levels),
+        cells=()
+        if status
+        else tuple(
+            _cell(one, lvl.id, lvl.title[lang], lang, sealed=bool(score.get("sealed")))
+            for lvl in matrix.levels
+        ),
         status=status,
         position=position,
         level=level,
@@ -248,7 +269,7 @@ def _row(axis: str, score: Score, matrix: Matrix, lang: str, target: float | Non
     )
 
 
-def _cell(one: Mapping[str, Any], level: str, title: str, lang: str) -> CellView:
+def _cell(one: Mapping[str, Any], level: str, title: str, lang: str, *, sealed: bool) -> CellView:
     w = _words()
     lenses = {lens: _bounds(one[lens], level, lang) for lens in ("declared", "experienced", "documented")}
     declared = lenses["declared"]
@@ -256,7 +277,7 @@ def _cell(one: Mapping[str, Any], level: str, title: str, lang: str) -> CellView
     spoken = [
         w("cell-lens", lang, lens=w(lens, lang), text=bounds.spoken if bounds else w("cell-no-answer", lang))
         for lens, bounds in lenses.items()
-        if bounds or lens != "documented"
+        if bounds or (lens != "documented" and not sealed)
     ]
     if attained:
         spoken.append(w("cell-reached", lang))

@@ -132,3 +132,7 @@ def ready(page: Page) -> None:
     page.wait_for_selector(READY, timeout=30_000)
     page.wait_for_timeout(200)  # the state says so a moment before the last element is in place
     page.wait_for_selector(READY, timeout=30_000)
+
+
+if __name__ == "__main__" and not (_executable() or _from_apt()):
+    print("no browser found; one is looked for again when a test needs it", file=sys.stderr)  # noqa: T201  # said to whoever installs

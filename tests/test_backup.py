@@ -271,6 +271,29 @@ def test_everything_acknowledged_before_a_backup_is_in_it(store_url: str, tmp_pa
                 assert items == [f"{side}{n}" for n in range(len(items) // 2) for side in "ab"]
 
 
+def test_all_tables_are_of_one_moment(
+    store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is added between two tables of a backup is in neither, so that no answer lacks its campaign."""
+    raw = module._raw
+
+    def late(table: sa.Table) -> sa.TableClause:
+        if table.name == "answer":
+            store.save(Answer(new_campaign(store, "late"), "p1", "patient", "i", "often"))
+        return raw(table)
+
+    with Store.open(store_url) as store:
+        store.save(Answer(new_campaign(store, "early"), "p1", "patient", "i", "often"))
+        before = contents(store)
+        with monkeypatch.context() as patched:
+            patched.setattr(module, "_raw", late)
+            write_backup(store, tmp_path / "b.zip")
+        assert [one.id for one in store.campaigns()] == ["late", "early"]
+    with Store.open("sqlite://") as restored:
+        restore_backup(restored, tmp_path / "b.zip")
+        assert contents(restored) == before
+
+
 def test_a_backup_needs_no_more_memory_for_more_answers(tmp_path: Path) -> None:
     """Writing and checking five times the answers takes the same memory: rows pass through."""
     peaks = []

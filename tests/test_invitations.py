@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import postgres
 import pytest
 import sqlalchemy as sa
 import yaml
@@ -483,6 +484,27 @@ def test_what_was_erased_is_in_no_file(tmp_path: Path) -> None:
             assert f"<{people[k].code}>".encode() not in files_of(tmp_path)
         assert store.answers().num_rows == 9 * 30
         assert f"<{people[1].code}>".encode() in files_of(tmp_path)
+
+
+def test_after_a_withdrawal_a_database_server_holds_no_text_either(
+    postgres_url: str, postgres_server: postgres.Server
+) -> None:
+    """The files of the PostgreSQL table hold no byte of what was said, once what was is written to disk."""
+    with Store.open(postgres_url) as store:
+        invitations, campaign = Invitations(store), new_campaign(store)
+        [one] = invitations.personal(campaign, "patient", 1)
+        answer_all(store, campaign, one.code, comment="xQ7-unique-words")
+
+        def kept() -> bytes:
+            with store._writer.connect() as connection:
+                free = connection.execution_options(isolation_level="AUTOCOMMIT")
+                free.exec_driver_sql("CHECKPOINT")
+                path = free.exec_driver_sql("SELECT pg_relation_filepath('answer')").scalar_one()
+            return (postgres_server.data / str(path)).read_bytes()
+
+        assert b"xQ7-unique-words" in kept()
+        invitations.erase(invitations.submit(campaign, one.code))
+        assert b"xQ7-unique-words" not in kept()
 
 
 def test_a_reader_at_work_does_not_keep_anybody_from_withdrawing(tmp_path: Path) -> None:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 from contextlib import suppress
 from html import escape
 
 import streamlit as st
 
-from dashboard import frame
-from data import Answer, Campaign, StoreError
+from dashboard import access, frame
+from dashboard.paging import Part, minutes_for, pages_of
+from data import Answer, Campaign, Invitations, StoreError
 from questionnaires import Item, Questionnaire
 
 word = frame.word
-SECONDS_PER_QUESTION = 20
-PER_PAGE = 12
-"""Questions drawn at once; beyond 16 the browser, not the server, becomes slow."""
 OPEN_ANSWERS = ("dk", "na")
 DONE = "done"
 """Stands for an axis when the person has come to the end."""
@@ -24,7 +21,8 @@ DONE = "done"
 
 def page() -> None:
     """Draw the page."""
-    every = [one for one in frame.campaigns() if one.kind == "assessment"]
+    may = access.person().may
+    every = [one for one in frame.campaigns() if one.kind == "assessment" and may("answer", one.institution)]
     with st.container(key="answering"):
         if not every:
             frame.heading(word("answer-empty"))
@@ -36,16 +34,34 @@ def page() -> None:
         questionnaire = frame.questionnaire_of(campaign) if campaign else None
         if campaign is None or questionnaire is None:
             return
+        if campaign.state != "open":
+            _waits(campaign)
+            return
         role, respondent = frame.kept("role"), frame.kept("respondent")
-        if role in frame.matrix().lens_of and respondent:
+        # Whoever was invited answers on their own link: nobody opens their answers from here.
+        if role in frame.matrix().lens_of and respondent and respondent not in _invited(campaign):
             _questions(campaign, questionnaire, role, respondent)
         else:
             _who(campaign, role)
 
 
-def minutes_for(questions: int) -> int:
-    """Whole minutes that so many questions take."""
-    return max(1, math.ceil(questions * SECONDS_PER_QUESTION / 60))
+def _waits(campaign: Campaign) -> None:
+    """Say why no question is asked now, and offer the one next step."""
+    frame.heading(word(f"answer-{campaign.state}"))
+    frame.banner(campaign)
+    frame.paragraph(word(f"answer-{campaign.state}-why"))
+    if campaign.state == "closed":
+        if st.button(word("to-results"), type="primary", key="to-results"):
+            frame.go("results")
+    elif "campaign" in st.session_state["pages"] and st.button(
+        word("to-campaign"), type="primary", key="to-campaign"
+    ):
+        frame.go("campaign")
+
+
+def _invited(campaign: Campaign) -> set[str]:
+    """The codes of people who have a link of their own."""
+    return {one.code for one in Invitations(frame.store()).respondents(campaign.id)}
 
 
 def _who(campaign: Campaign, wanted: str) -> None:
@@ -61,8 +77,9 @@ def _who(campaign: Campaign, wanted: str) -> None:
     role = frame.pick(st.radio, word("role"), roles, f"who-role-{lens}", wanted)
     fresh = st.session_state.setdefault("fresh-code", frame.new_code())
     known: dict[str, int] = {}
+    invited = _invited(campaign)
     for row in frame.store().answers([campaign.id]).select(["respondent", "role"]).to_pylist():
-        if row["role"] == role:
+        if row["role"] == role and row["respondent"] not in invited:
             known[row["respondent"]] = known.get(row["respondent"], 0) + 1
     people = {fresh: word("person-new", code=fresh)}
     for code, n in sorted(known.items()):
@@ -86,7 +103,7 @@ def _who_sees(role: str) -> None:
 
 def _questions(campaign: Campaign, questionnaire: Questionnaire, role: str, respondent: str) -> None:
     lang, lens = frame.language(), frame.lens_of(role)
-    pages = _pages(campaign, questionnaire, lens)
+    pages = pages_of(campaign, questionnaire, lens)
     if not pages:
         st.info(word("nothing-asked"))
         _other_person()
@@ -120,22 +137,7 @@ def _questions(campaign: Campaign, questionnaire: Questionnaire, role: str, resp
         st.fragment(_progress, key="progress")(pages, place)
 
 
-def _pages(
-    campaign: Campaign, questionnaire: Questionnaire, lens: str
-) -> list[tuple[str, int, tuple[Item, ...]]]:
-    """Axis, part and questions of each page, in the matrix's order, without axes out of scope."""
-    pages = []
-    for axis in frame.matrix().ids("axes"):
-        if axis in campaign.out_of_scope:
-            continue
-        items = [i for i in questionnaire.form(campaign.form) if i.axis == axis and i.asked_of(lens)]
-        parts = math.ceil(len(items) / PER_PAGE)
-        size = math.ceil(len(items) / parts) if parts else 0
-        pages += [(axis, part, tuple(items[part * size : (part + 1) * size])) for part in range(parts)]
-    return pages
-
-
-def _place(pages: list[tuple[str, int, tuple[Item, ...]]]) -> int:
+def _place(pages: list[Part]) -> int:
     axis, part = frame.kept("axis"), frame.kept("part")
     for index, (one, number, _) in enumerate(pages):
         if one == axis and str(number) == (part or "0"):
@@ -273,6 +275,8 @@ def _settle(
         return word("reason-needed"), "wait"
     if wanted is None:
         return st.session_state.pop(said, "") or (word("saved") if stored else ""), "ok"
+    if not access.person().may("answer", campaign.institution):  # any more, since the page was drawn
+        st.rerun()
     try:
         kept = frame.store().save(wanted)
     except StoreError as error:
@@ -340,7 +344,7 @@ def _clock(at: dt.datetime) -> str:
     return (at - dt.timedelta(minutes=offset)).strftime("%H:%M")
 
 
-def _turn(pages: list[tuple[str, int, tuple[Item, ...]]], place: int) -> None:
+def _turn(pages: list[Part], place: int) -> None:
     lang = frame.language()
     with st.container(horizontal=True, horizontal_alignment="distribute", key="turn"):
         if place > 0:
@@ -367,7 +371,7 @@ def _jump(axis: str) -> None:
     st.rerun()  # the whole page: the button alone would draw the progress only
 
 
-def _progress(pages: list[tuple[str, int, tuple[Item, ...]]], place: int) -> None:
+def _progress(pages: list[Part], place: int) -> None:
     """Progress over all and by axis; drawn last, shown first, so that it counts the answer just given."""
     lang = frame.language()
     saved: dict[str, Answer] = st.session_state["saved"]
@@ -411,7 +415,7 @@ def _count(items: list[Item], saved: dict[str, Answer]) -> tuple[int, int]:
     return sum(item.id in saved for item in items), len(items)
 
 
-def _finished(pages: list[tuple[str, int, tuple[Item, ...]]], saved: dict[str, Answer]) -> None:
+def _finished(pages: list[Part], saved: dict[str, Answer]) -> None:
     items = [(axis, part, item) for axis, part, own in pages for item in own]
     missing = [(axis, part) for axis, part, item in items if item.id not in saved]
     frame.heading(word("finished-title"))

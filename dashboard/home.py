@@ -7,17 +7,18 @@ from html import escape
 
 import streamlit as st
 
-from dashboard import frame
-from dashboard.answering import minutes_for
-from data import Campaign, Progress, StoreError
+from dashboard import access, frame
+from dashboard.paging import minutes_for
+from data import Campaign, Institution, Invitations, Progress, Standing, StoreError
 from data.demo import load_example
-from matrix import day
+from matrix import day, percent
 
 word = frame.word
 COUNTRIES = ("be", "fr", "lu", "ch", "nl", "ca", "other")
 TYPES = ("university", "general", "psychiatric", "rehabilitation", "other")
 QUESTIONNAIRE = "hospital"
 TITLE_LIMIT = 120
+NOTHING = "\N{EN DASH}"
 LISTED = 10
 """More assessments than that are chosen from a list that can be searched."""
 
@@ -35,11 +36,22 @@ def page() -> None:
         _assessment(chosen, first=first)
         if not many:
             _others([one for one in every if one.id != chosen.id])
-    if not first:
+    if not first and _begins():
         with st.expander(word("new-assessment"), key="new-assessment"):
             _new()
-    if not any(one.synthetic for one in every):
+    if _begins() and not any(one.synthetic for one in every):
         _example("secondary")
+
+
+def managed() -> dict[str, Institution]:
+    """The institutions in use where whoever is using the pages may set up campaigns, by id."""
+    may = access.person().may
+    return {id_: one for id_, one in frame.institutions().items() if may("manage", id_) and not one.archived}
+
+
+def _begins() -> bool:
+    """Whether whoever is using the pages may begin an assessment somewhere."""
+    return bool(managed()) or access.person().may("manage", "*")
 
 
 def _welcome() -> None:
@@ -51,6 +63,8 @@ def _welcome() -> None:
         for lens in ("declared", "experienced", "documented")
     )
     st.html(f'<ul class="fr-lenses">{lenses}</ul>')
+    if not _begins():
+        return
     left, right = st.columns(2, gap="large")
     with left:
         _example("primary")
@@ -90,76 +104,102 @@ def _assessment(campaign: Campaign, *, first: bool) -> None:
         str(campaign.year),
         campaign.scope,
         "" if campaign.kind == "reading" else word(f"form-{campaign.form}"),
+        "" if campaign.kind == "reading" else word(f"state-of-{campaign.state}"),
     ]
     frame.paragraph(" · ".join(part for part in parts if part), "small")
     frame.banner(campaign)
     progress = frame.store().progress(campaign.id)
     _next_step(campaign, progress)
-    if first:
+    if first and _begins():
         with st.expander(word("create-own"), key="new-assessment"):
             _new()
     if campaign.kind != "reading":
         frame.heading(word("progress"), 2)
-        _progress(progress)
+        _progress(progress, Invitations(frame.store()).standing(campaign.id))
 
 
 def _next_step(campaign: Campaign, progress: list[Progress]) -> None:
-    people = {"declared": 0, "experienced": 0}
-    for one in progress:
-        people[frame.lens_of(one.role)] += one.respondents
-    n_min = frame.matrix().thresholds.n_min
-    first = dict.fromkeys(("role", "respondent", "axis", "part"), "")
-    results: tuple[str, str, dict[str, str]] = ("see-results", "results", {})
-    if campaign.kind == "reading":
-        step, action, other = "next-reading", results, None
-    elif not any(people.values()):
-        step, action, other = "next-first", ("next-first-button", "answer", first), None
-    elif not people["experienced"]:
-        step, action = "next-patients", ("next-patients-button", "answer", {**first, "role": "patient"})
-        other = results
-    elif not people["declared"]:
-        step, action, other = "next-institution", ("next-first-button", "answer", first), results
-    elif min(people.values()) < n_min:
-        step, action, other = "next-few", ("more-answers", "answer", first), results
-    else:
-        step, action, other = "next-results", results, ("more-answers", "answer", first)
+    """The one thing to do next, and beside it the one that may be done instead."""
+    step, *ways = _step(campaign, progress)
+    places: dict[str, tuple[str, dict[str, str]]] = {
+        "next-first-button": ("answer", dict.fromkeys(("role", "respondent", "axis", "part"), "")),
+        "more-answers": ("answer", dict.fromkeys(("role", "respondent", "axis", "part"), "")),
+        "next-patients-button": ("invite", {}),
+        "next-open-button": ("campaign", {"turning": f"open|{campaign.id}"}),
+        "next-close-button": ("campaign", {"turning": f"close|{campaign.id}"}),
+        "next-did-button": ("campaign", {}),
+        "see-results": ("results", {}),
+    }
+    offered = [way for way in ways if places[way][0] in st.session_state["pages"]]
     with st.container(border=True, key="next-step"):
         frame.heading(word("next-step"), 2)
-        frame.paragraph(word(step, n=n_min))
+        frame.paragraph(word(step, n=frame.matrix().thresholds.n_min))
         with st.container(horizontal=True):
-            for (label, target, values), kind in ((action, "primary"), (other or ("", "", {}), "secondary")):
-                if label and st.button(word(label), key=f"next-{target}", type=kind):  # type: ignore[arg-type]
-                    frame.unpick("who-side", *(f"who-role-{lens}" for lens in people))
+            for place, way in enumerate(offered):
+                target, values = places[way]
+                kind = "secondary" if place else "primary"
+                if st.button(word(way), key=f"next-{target}", type=kind):  # type: ignore[arg-type]
+                    frame.unpick("who-side", "who-role-declared", "who-role-experienced")
                     frame.go(target, **values)
 
 
-def _progress(progress: list[Progress]) -> None:
-    lang, by_role = frame.language(), {one.role: one for one in progress}
+def _step(campaign: Campaign, progress: list[Progress]) -> tuple[str, ...]:
+    """The key of the next step's sentence and those of its buttons, the first one first."""
+    people = {"declared": 0, "experienced": 0}
+    for one in progress:
+        people[frame.lens_of(one.role)] += one.respondents
+    manages, answers = (access.person().may(right, campaign.institution) for right in ("manage", "answer"))
+    few = people["experienced"] < frame.matrix().thresholds.n_min
+    steps = (
+        (campaign.kind == "reading", ("next-reading", "see-results")),
+        (campaign.state == "closed", ("next-results", "see-results", "next-did-button")),
+        (not manages and campaign.state == "draft", ("next-waits",)),
+        (not manages and not answers, ("next-read", "see-results")),
+        (not manages, ("next-answer", "more-answers", "see-results")),
+        (campaign.state == "draft", ("next-open", "next-open-button", "next-patients-button")),
+        (not any(people.values()), ("next-first", "next-first-button", "next-patients-button")),
+        (not people["experienced"], ("next-patients", "next-patients-button", "see-results")),
+        (not people["declared"], ("next-institution", "next-first-button", "next-patients-button")),
+        (few, ("next-few", "next-patients-button", "next-close-button")),
+    )
+    return next(
+        (step for holds, step in steps if holds), ("next-close", "next-close-button", "next-patients-button")
+    )
+
+
+def _progress(progress: list[Progress], standing: list[Standing]) -> None:
+    """By role: how many were invited, have started and have sent, by link; and all who answered, by any way."""
+    lang = frame.language()
+    answered, invited = {one.role: one for one in progress}, {one.role: one for one in standing}
+    names = ["progress-invited", "progress-started", "progress-submitted", "progress-rate", "progress-people"]
     rows = []
     for lens in ("declared", "experienced"):
-        rows.append(
-            f'<tr class="fr-group"><th scope="colgroup" colspan="4">{escape(word(f"side-{lens}"))}</th></tr>'
-        )
+        side = escape(word(f"side-{lens}"))
+        rows.append(f'<tr class="fr-group"><th scope="colgroup" colspan="{len(names) + 2}">{side}</th></tr>')
         for role in (one for one in frame.matrix().roles if one.lens == lens):
-            one = by_role.get(role.id)
-            cells = (
-                f'<td class="fr-n" data-name="{escape(word("progress-people"))}">{one.respondents}</td>'
-                f'<td class="fr-n" data-name="{escape(word("progress-answers"))}">{one.answers}</td>'
-                f'<td data-name="{escape(word("progress-last"))}">{escape(day(one.last_at.date(), lang))}</td>'
-                if one
-                else f'<td class="fr-n">0</td><td class="fr-n">0</td><td>{escape(word("nobody"))}</td>'
+            one, links = answered.get(role.id), invited.get(role.id)
+            by_link: list[object] = [NOTHING] * 4
+            if links:
+                # more may answer on a shared link than were expected, and how many is not always known
+                rate = percent(min(1, links.submitted / links.invited), lang) if links.invited else NOTHING
+                by_link = [*links[1:], rate]
+            numbers = [*by_link, one.respondents if one else 0]
+            cells = "".join(
+                f'<td class="fr-n" data-name="{escape(word(name))}">{number}</td>'
+                for name, number in zip(names, numbers, strict=True)
             )
-            kind = "" if one else ' class="fr-none"'
-            rows.append(f'<tr{kind}><th scope="row">{escape(role.title[lang])}</th>{cells}</tr>')
-    heads = (
-        f'<th scope="col">{escape(word("progress-role"))}</th>'
-        f'<th scope="col" class="fr-n">{escape(word("progress-people"))}</th>'
-        f'<th scope="col" class="fr-n">{escape(word("progress-answers"))}</th>'
-        f'<th scope="col">{escape(word("progress-last"))}</th>'
-    )
+            last = day(one.last_at.date(), lang) if one else word("nobody")
+            head = f' data-name="{escape(word("progress-last"))}"' if one else ""
+            kind = "" if one or links else ' class="fr-none"'
+            rows.append(
+                f'<tr{kind}><th scope="row">{escape(role.title[lang])}</th>{cells}<td{head}>{escape(last)}</td></tr>'
+            )
+    heads = "".join(f'<th scope="col" class="fr-n">{escape(word(name))}</th>' for name in names)
     st.html(
-        f'<table class="fr-table fr-stack"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+        f'<table class="fr-table fr-stack"><thead><tr><th scope="col">{escape(word("progress-role"))}</th>{heads}'
+        f'<th scope="col">{escape(word("progress-last"))}</th></tr></thead><tbody>{"".join(rows)}</tbody></table>'
     )
+    frame.paragraph(word("progress-note"), "small")
 
 
 def _others(campaigns: list[Campaign]) -> None:
@@ -181,13 +221,14 @@ def _others(campaigns: list[Campaign]) -> None:
 def _new() -> None:
     """The form of a new assessment, with everything but the name filled in beforehand."""
     year = dt.datetime.now(tz=dt.UTC).year
-    houses = {key: one for key, one in frame.institutions().items() if not one.synthetic}
+    houses = {id_: one for id_, one in managed().items() if not one.synthetic}
     questionnaire = frame.questionnaires()[QUESTIONNAIRE]
     example = word("default-title", year=year)
     with st.form("new", border=False):
         known = ""
         if houses:
-            labels = {"": word("field-institution-new")} | {id_: one.name for id_, one in houses.items()}
+            labels = {"": word("field-institution-new")} if access.person().may("manage", "*") else {}
+            labels |= {id_: one.name for id_, one in houses.items()}
             known = frame.pick(st.selectbox, word("field-institution"), labels, "new-house")
         name = st.text_input(
             word("field-name"), placeholder=word("field-name-hint"), key="new-name", max_chars=TITLE_LIMIT
@@ -223,7 +264,11 @@ def _new() -> None:
     if problems:
         return
     try:
-        house_id = known or frame.store().add_institution(name.strip(), country=country, type=type_).id
+        author = access.author()
+        house_id = known
+        if not known:
+            house = frame.store().add_institution(name.strip(), country=country, type=type_, author=author)
+            house_id = house.id
         campaign = frame.store().add_campaign(
             house_id,
             questionnaire,
@@ -232,6 +277,7 @@ def _new() -> None:
             scope=scope.strip(),
             form=form,
             languages=frame.matrix().languages,
+            author=author,
         )
     except StoreError as error:
         st.error(word("trouble", why=error.text(frame.language())))

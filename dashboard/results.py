@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import io
+import math
 import re
 import unicodedata
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import streamlit as st
 
-from dashboard import frame
-from data import Campaign
-from matrix import number, percent
+from dashboard import access, frame
+from data import Campaign, Change
+from matrix import day, number, percent
 from reports import headline, matrix_csv, matrix_svg, matrix_table_html
 from scoring import CRITERIA, load_rulebook, score
 
@@ -30,6 +35,10 @@ ICONS = {
     "critical": "▲▲",
 }
 EPSILON = 1e-9
+LENSES = ("declared", "experienced")
+"""The sides that answer."""
+SHORT = 8
+"""Characters of a fingerprint that tell two questionnaires apart."""
 NOTHING = "\N{EN DASH}"
 SEVERITIES = ("critical", "high", "medium", "low")
 
@@ -47,18 +56,22 @@ def page() -> None:
     result, trace = scored(campaign)
     if not any(result["respondents"].values()):
         frame.empty("results-empty", campaign)
+        kept_back(campaign)
         return
     _top(campaign, result)
     if campaign.kind == "reading":
         _places(campaign, questionnaire)
     else:
+        _targets(campaign, result)
         _showcase(result)
         _explained(result)
+        _changed(campaign, questionnaire)
         _findings(campaign, questionnaire, result, trace)
         _lenses(result)
         _trace(campaign, questionnaire, result, trace)
         _unjudged(campaign, questionnaire, result, trace)
-    _downloads(campaign, result)
+    if not result["sealed"]:  # nothing travels before both sides can see it
+        _downloads(campaign, result)
 
 
 def warm() -> None:
@@ -66,23 +79,84 @@ def warm() -> None:
     load_rulebook()
 
 
+class Shown(NamedTuple):
+    """The sides whose answers may be shown of an assessment now, and why not both.
+
+    ``why`` is empty, ``open`` (each side waits for the closing), ``few`` (so few patients that a researcher could
+    recognise them) or ``unseen`` (the campaign is not for the person at the screen).
+    """
+
+    lenses: tuple[str, ...]
+    why: str
+
+
+def shown(campaign: Campaign) -> Shown:
+    """Whose answers the person at the screen may see: both sides once it is closed, until then their own.
+
+    The dashboard is the institution's side. Readings have no sides and are shown whole.
+    """
+    person = access.person()
+    if not person.sees(campaign):
+        return Shown((), "unseen")
+    if campaign.kind == "reading":
+        return Shown(LENSES, "")
+    if campaign.state != "closed":
+        return Shown(("declared",), "open" if _patients(campaign) else "")
+    studies = person.role(campaign.institution) == "researcher"
+    if studies and 0 < _patients(campaign) < frame.matrix().thresholds.n_min:
+        return Shown(("declared",), "few")
+    return Shown(LENSES, "")
+
+
+def answers_shown(campaign: Campaign) -> pa.Table:
+    """The standing answers that may be shown now: everything said of an assessment is made of these."""
+    return _answers_of(campaign.id, shown(campaign).lenses)
+
+
+def _answers_of(campaign_id: str, lenses: tuple[str, ...]) -> pa.Table:
+    roles = [one.id for one in frame.matrix().roles if one.lens in lenses]
+    return frame.store().answers([campaign_id]).filter(pc.field("role").isin(roles))
+
+
+def _patients(campaign: Campaign) -> int:
+    """How many people have answered on the patients' side, whoever may see what they said."""
+    return _counted(campaign.id, f"{frame.store().progress(campaign.id)}")
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _counted(campaign_id: str, progress: str) -> int:  # noqa: ARG001  # a part of the key: other answers, other count
+    return len(pc.unique(_answers_of(campaign_id, ("experienced",))["respondent"]))
+
+
 def scored(campaign: Campaign) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The score object and the trace of an assessment as of today."""
-    return _scored(campaign.id, _stamp(campaign.id), dt.datetime.now(tz=dt.UTC).date())
+    """The score object and the trace of an assessment as of today, made of the answers that may be shown.
+
+    ``sealed`` in the score says why one side is kept back, as `Shown` does; empty when nothing is.
+    """
+    lenses, why = shown(campaign)
+    result, trace = _scored(campaign.id, _stamp(campaign), dt.datetime.now(tz=dt.UTC).date(), lenses)
+    # What is not in the answers only because it may not be seen yet is no finding.
+    found = [one for one in result["findings"] if not (why and _of_patients(one))]
+    return {**result, "findings": found, "sealed": why}, trace
+
+
+def _of_patients(found: dict[str, Any]) -> bool:
+    return any(one["fact"].endswith("experienced") for one in found["because"])
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def _scored(
     campaign_id: str,
-    stamp: str,  # noqa: ARG001  # a part of the key: new answers or evidence, new score
+    stamp: str,  # noqa: ARG001  # a part of the key: other facts, other score
     on: dt.date,
+    lenses: tuple[str, ...],
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The score object and the trace of one assessment; kept until an answer or a piece of evidence comes."""
+    """The score object and the trace of one assessment; kept until an answer, a proof or a setting changes."""
     store = frame.store()
     campaign = store.campaign(campaign_id)
     scores = score(
         frame.questionnaires()[campaign.questionnaire],
-        store.answers([campaign_id]),
+        _answers_of(campaign_id, lenses),
         evidence=store.evidence([campaign_id]),
         assessments=store.assessments([campaign_id]),
         on=on,
@@ -91,10 +165,11 @@ def _scored(
     return scores.to_json()[0], scores.trace(campaign_id)
 
 
-def _stamp(campaign_id: str) -> str:
+def _stamp(campaign: Campaign) -> str:
     """What changes whenever the facts of an assessment do."""
     store = frame.store()
-    return f"{store.progress(campaign_id)}{store.evidence([campaign_id]).num_rows}"
+    facts = store.progress(campaign.id), store.evidence([campaign.id]).num_rows, campaign
+    return f"{facts}{frame.institutions()[campaign.institution]}"
 
 
 def _top(campaign: Campaign, result: dict[str, Any]) -> None:
@@ -104,15 +179,128 @@ def _top(campaign: Campaign, result: dict[str, Any]) -> None:
     st.html(f'<p class="fr-small">{escape(subtitle(campaign, result))}{frame.tag(campaign)}</p>')
     if campaign.kind == "reading":
         frame.banner(campaign)
-    people = result["respondents"]
-    if campaign.kind != "reading" and not people["experienced"]:
+    else:
+        cover(campaign)
+        missing_side(campaign, result)
+    figure = matrix_table_html(
+        result,
+        frame.matrix(),
+        lang,
+        title=title,
+        targets=_aims(campaign),
+        reasons=campaign.out_of_scope,
+    )
+    st.html(figure)
+
+
+def _aims(campaign: Campaign) -> dict[str, float]:
+    return {axis: float(target.level) for axis, target in campaign.targets.items()}
+
+
+def missing_side(campaign: Campaign, result: dict[str, Any]) -> None:
+    """Say which side is missing, because nobody answered or because it is kept back, and what to do about it."""
+    if result["sealed"]:
+        kept_back(campaign)
+    elif not result["respondents"]["experienced"]:
         frame.note("banner-no-patients", "▲", "alert")
-        if st.button(word("ask-patients"), key="ask-patients", type="primary"):
-            frame.unpick("who-side", "who-role-experienced")
-            frame.go("answer", role="patient", respondent="", axis="", part="")
-    elif campaign.kind != "reading" and not people["declared"]:
+        if campaign.state == "open":
+            ask_patients(campaign)
+    elif not result["respondents"]["declared"]:
         frame.note("banner-no-institution", "▲", "alert")
-    st.html(matrix_table_html(result, frame.matrix(), lang, title=title, reasons=campaign.out_of_scope))
+
+
+def kept_back(campaign: Campaign) -> None:
+    """Say why the patients' answers are not shown now, if any are, and offer what would show them."""
+    why, people = shown(campaign).why, _patients(campaign)
+    if why == "few":
+        frame.note("kept-back-few", "◇", n=frame.matrix().thresholds.n_min)
+    elif why == "open":
+        frame.note("kept-back-open" if people > 1 else "kept-back-one", "◇", n=people)
+        manages = access.person().may("manage", campaign.institution)
+        if manages and campaign.state == "open" and st.button(word("close-campaign"), key="close-campaign"):
+            frame.go("campaign", turning=f"close|{campaign.id}")
+
+
+def ask_patients(campaign: Campaign) -> None:
+    """Offer to invite patients to whoever may do it."""
+    if access.person().may("manage", campaign.institution) and st.button(
+        word("ask-patients"), key="ask-patients", type="primary"
+    ):
+        frame.go("invite", campaign=campaign.id)
+
+
+def cover(campaign: Campaign) -> None:
+    """What every report carries on its cover, as a note on the patients' committee and a list of facts."""
+    sign, tone = {"agreed": ("✓", "calm"), "disagreed": ("▲", "alert")}.get(campaign.committee, ("?", "calm"))
+    frame.note(f"committee-note-{campaign.committee}", sign, tone)
+    listed = "".join(
+        f"<div><dt>{escape(label)}</dt><dd>{escape(text)}</dd></div>" for label, text in facts(campaign)[1:]
+    )
+    st.html(f'<dl class="fr-facts">{listed}</dl>')
+
+
+def facts(campaign: Campaign) -> list[tuple[str, str]]:
+    """What a result must not travel without, each with its label; the patients' committee comes first."""
+    lang = frame.language()
+    told = [
+        ("committee", word(f"committee-{campaign.committee}")),
+        ("scope", scope_of(campaign)),
+        ("anchor", campaign.anchor or word("fact-none")),
+        ("asked", asked(campaign)),
+    ]
+    by = dict.fromkeys(target.by for target in campaign.targets.values())
+    if by:
+        told.append(("targets-by", "; ".join(by)))
+    told += [(f"channels-{lens}", text) for lens, text in _channels(campaign).items()]
+    views = [
+        word("fact-of-axis", axis=frame.matrix().title("axes", axis, lang), text=text)
+        for axis, text in campaign.scope_views.items()
+    ]
+    if views:
+        told.append(("scope-views", "; ".join(views)))
+    return [(word(f"fact-{key}"), text) for key, text in told]
+
+
+def scope_of(campaign: Campaign) -> str:
+    """What a campaign is about: its kind and, unless that says it all, its name."""
+    kind = word(f"scope-{campaign.scope_kind}")
+    if not campaign.scope or campaign.scope in frame.words().texts["default-scope"].values():
+        return kind
+    return word("fact-scoped", kind=kind, name=campaign.scope)
+
+
+def asked(campaign: Campaign) -> str:
+    """What an assessment was asked with: questionnaire, version, fingerprint, form."""
+    return word(
+        "fact-asked-text",
+        id=campaign.questionnaire,
+        version=campaign.version,
+        fingerprint=campaign.fingerprint.removeprefix("sha256:")[:SHORT],
+        form=word(f"form-{campaign.form}"),
+    )
+
+
+def _channels(campaign: Campaign) -> dict[str, str]:
+    """By which ways the answers of each side that may be shown came, in shares; not of too few patients."""
+    lang = frame.language()
+    counts: dict[str, dict[str, int]] = {}
+    for row in (
+        answers_shown(campaign).group_by(["role", "channel"]).aggregate([([], "count_all")]).to_pylist()
+    ):
+        own = counts.setdefault(frame.lens_of(row["role"]), {})
+        own[row["channel"]] = own.get(row["channel"], 0) + row["count_all"]
+    told = {}
+    for lens in LENSES:
+        own = counts.get(lens, {})
+        if lens == "experienced" and 0 < _patients(campaign) < frame.matrix().thresholds.n_min:
+            own = {}
+        shares = [
+            word("channel-share", channel=word(f"channel-{name}"), share=percent(n / sum(own.values()), lang))
+            for name, n in sorted(own.items(), key=lambda one: -one[1])
+        ]
+        if shares:
+            told[lens] = ", ".join(shares)
+    return told
 
 
 def _name(campaign: Campaign) -> str:
@@ -124,7 +312,7 @@ def subtitle(campaign: Campaign, result: dict[str, Any]) -> str:
     people = word("people-reading")
     if campaign.kind != "reading":
         sides = {lens: _people(count, lens) for lens, count in result["respondents"].items()}
-        people = word("people", **sides)
+        people = word("people-sealed" if result["sealed"] else "people", **sides)
     house = frame.institutions()[campaign.institution].name
     return word(
         "subtitle",
@@ -141,7 +329,7 @@ def _people(count: int, lens: str) -> str:
         return word("people-none")
     if lens == "experienced" and count < n_min:
         return word("people-few", n=n_min)
-    return word("people-some", n=count)
+    return word("people-one" if count == 1 else "people-some", n=count)
 
 
 def _explained(result: dict[str, Any]) -> None:
@@ -171,6 +359,65 @@ def _explained(result: dict[str, Any]) -> None:
     st.html(f'<ul class="fr-explain">{"".join(f"<li>{escape(line)}</li>" for line in lines)}</ul>')
 
 
+def _targets(campaign: Campaign, result: dict[str, Any]) -> None:
+    """How far each axis is from the level it aims at."""
+    lang, matrix = frame.language(), frame.matrix()
+    lines = []
+    for axis, target in campaign.targets.items():
+        one = result["axes"].get(axis)
+        if one is None or not one["applicable"]:
+            continue
+        titles = {
+            "axis": matrix.title("axes", axis, lang),
+            "target": target.level,
+            "level": next(one.title[lang] for one in matrix.levels if one.number == target.level),
+        }
+        kept = one["retained"]
+        missing = target.level - kept["position"] if kept else 0.0
+        key = "reached"
+        if kept is None:
+            key = "unknown"
+        elif missing > EPSILON:
+            key = "below" if kept["complete"] else "at-most"
+        # as the figure does, a position is never rounded up to what it has not reached
+        at = number(int((kept["position"] if kept else 0) * 10 + 1e-6) / 10, lang)
+        short = number(math.ceil(missing * 10 - 1e-6) / 10, lang)
+        lines.append(word(f"target-{key}", None, **titles, position=at, missing=short))
+    if lines:
+        listed = "".join(f"<li>{escape(line)}</li>" for line in lines)
+        frame.heading(word("section-targets"), 2)
+        st.html(f'<ul class="fr-explain">{listed}</ul>')
+
+
+def _changed(campaign: Campaign, questionnaire: Questionnaire) -> None:
+    """The institution's answers that were changed after a reopening; of whom, is not said."""
+    roles = [one.id for one in frame.matrix().roles if one.lens == "declared"]
+    changes = frame.store().changed_after_reopening(campaign.id, roles)
+    if not changes or "declared" not in shown(campaign).lenses:
+        return
+    lang, matrix = frame.language(), frame.matrix()
+    frame.heading(word("section-changed"), 2)
+    frame.paragraph(word("section-changed-why"), "small")
+    rows = []
+    for one in changes:
+        ask = questionnaire.item(one.item).asked_of("declared")
+        before, after = (_said(questionnaire, one, text) for text in (one.before, one.after))
+        cells = [matrix.title("roles", one.role, lang), before, after, day(one.at.date(), lang)]
+        rows.append((ask.text[lang] if ask else one.item, cells))
+    heads = [word(key) for key in ("changed-role", "changed-before", "changed-after", "changed-when")]
+    st.html(table(word("trace-question"), heads, rows))
+
+
+def _said(questionnaire: Questionnaire, change: Change, answer: str) -> str:
+    """An answer in words; an empty one was taken back."""
+    if not answer:
+        return word("changed-taken-back")
+    if answer in ("dk", "na"):
+        return word(f"option-{answer}")
+    options = questionnaire.options(change.item, "declared")
+    return next((one.text[frame.language()] for one in options if one.id == answer), answer)
+
+
 def _showcase(result: dict[str, Any]) -> None:
     if not result["respondents"]["declared"]:
         return
@@ -183,6 +430,8 @@ def _showcase(result: dict[str, Any]) -> None:
         show = one["showcase"]
         state = "sound-alone" if sound_alone(one) else show["state"]
         why = [word(f"state-{state}-why")] if state in ("none", "sound", "sound-alone", "emerging") else []
+        if state == "sound-alone" and result["sealed"]:
+            why = [word("state-sound-alone-sealed-why")]
         if show["state"] != "none":
             for key, names in (("state-failing", show["failing"]), ("state-unknown", show["unproven"])):
                 if names:
@@ -285,7 +534,7 @@ def _trace(
         blocking = _blocking(result["axes"][axis])
         level = frame.pick(right.selectbox, word("trace-level"), steps, f"trace-level-{axis}", blocking)
         said = _answers_given(campaign, questionnaire)
-        for lens in ("declared", "experienced"):
+        for lens in shown(campaign).lenses:
             rows = [r for r in trace if r["axis"] == axis and r["level"] == level and r["lens"] == lens]
             few = result["respondents"][lens] < matrix.thresholds.n_min
             _trace_lens(questionnaire, lens, level, rows, said, hidden=lens == "experienced" and few)
@@ -308,7 +557,7 @@ def _blocking(one: dict[str, Any]) -> str:
 def _answers_given(campaign: Campaign, questionnaire: Questionnaire) -> dict[tuple[str, str], dict[str, int]]:
     """How often each option was given, by lens and item, in the order of the scale."""
     counts: dict[tuple[str, str], dict[str, int]] = {}
-    for row in frame.store().answers([campaign.id]).select(["role", "item", "answer"]).to_pylist():
+    for row in answers_shown(campaign).select(["role", "item", "answer"]).to_pylist():
         own = counts.setdefault((frame.lens_of(row["role"]), row["item"]), {})
         own[row["answer"]] = own.get(row["answer"], 0) + 1
     ordered = {}
@@ -420,7 +669,7 @@ def _places(campaign: Campaign, questionnaire: Questionnaire) -> None:
     frame.heading(word("section-places"), 2)
     frame.paragraph(word("places-note"), "small")
     rows, silent = [], 0
-    for row in frame.store().answers([campaign.id]).to_pylist():
+    for row in answers_shown(campaign).to_pylist():
         if row["answer"] == "dk":
             silent += 1
             continue
@@ -448,7 +697,9 @@ def _downloads(campaign: Campaign, result: dict[str, Any]) -> None:
                 lang,
                 title=title,
                 subtitle=_marked(campaign, subtitle(campaign, result)),
+                targets=_aims(campaign),
                 reasons=campaign.out_of_scope,
+                lines=_caption(campaign),
             ),
             file_name=f"{stem}.svg",
             mime="image/svg+xml",
@@ -457,12 +708,27 @@ def _downloads(campaign: Campaign, result: dict[str, Any]) -> None:
         )
         st.download_button(
             word("download-csv"),
-            matrix_csv(result, frame.matrix(), lang).encode("utf-8-sig"),
+            (matrix_csv(result, frame.matrix(), lang) + _remarks(campaign)).encode("utf-8-sig"),
             file_name=f"{stem}.csv",
             mime="text/csv",
             key="download-csv",
             on_click="ignore",
         )
+
+
+def _caption(campaign: Campaign) -> list[str]:
+    """The facts of the cover as lines, for what travels."""
+    if campaign.kind == "reading":
+        return []
+    return [word("fact-line", label=label, text=text) for label, text in facts(campaign)]
+
+
+def _remarks(campaign: Campaign) -> str:
+    """The same lines after a table, each marked as no row of it."""
+    out = io.StringIO()
+    lines = [f"# {_marked(campaign, _name(campaign))}", *(f"# {line}" for line in _caption(campaign))]
+    csv.writer(out, delimiter=";", lineterminator="\r\n").writerows([line] for line in lines)
+    return out.getvalue()
 
 
 def _marked(campaign: Campaign, text: str) -> str:

@@ -189,7 +189,7 @@ def _warm(closing: threading.Event) -> None:
 
     At the end everything goes out of the garbage collector's sight.
     """
-    from dashboard import home, library, method, results, showcase  # noqa: F401, PLC0415  # here: not before we answer
+    from dashboard import campaigns, home, inviting, library, method, results, showcase  # noqa: F401, PLC0415  # here: not before we answer
 
     importlib.import_module("PIL.ImageFile")  # the framework loads it for the page's icon
     if closing.wait(HEAD_START):

@@ -12,7 +12,20 @@ from typing import Any
 import streamlit as st
 
 from dashboard import frame
-from dashboard.results import EPSILON, ICONS, NOTHING, SEVERITIES, scored, sound_alone, subtitle, table
+from dashboard.results import (
+    EPSILON,
+    ICONS,
+    LENSES,
+    NOTHING,
+    SEVERITIES,
+    cover,
+    kept_back,
+    missing_side,
+    scored,
+    sound_alone,
+    subtitle,
+    table,
+)
 from data import Campaign
 from matrix import load_sources, number, percent
 from matrix.types import Citation
@@ -26,7 +39,6 @@ GROUPS = {
     "brakes": ("culture", "readiness", "status"),
 }
 """What is shown, what is given and what holds back, by condition."""
-LENSES = ("declared", "experienced")
 POSITIONS = (*LENSES, "documented", "retained")
 GRAVE = ("critical", "high")
 """Findings that are never folded away."""
@@ -57,6 +69,7 @@ def page() -> None:
         frame.paragraph(word("sc-reading"))
     elif not any(result["respondents"].values()):
         frame.empty("sc-empty", campaign)
+        kept_back(campaign)
     else:
         _judged(Case(campaign, questionnaire, result, trace))
 
@@ -70,13 +83,8 @@ def _judged(case: Case) -> None:
     """The page of an assessment that somebody answered."""
     result = case.result
     _top(_headline(result), case.campaign, result)
-    if not result["respondents"]["experienced"]:
-        frame.note("banner-no-patients", "▲", "alert")
-        if st.button(word("ask-patients"), key="ask-patients", type="primary"):
-            frame.unpick("who-side", "who-role-experienced")
-            frame.go("answer", role="patient", respondent="", axis="", part="")
-    elif not result["respondents"]["declared"]:
-        frame.note("banner-no-institution", "▲", "alert")
+    cover(case.campaign)
+    missing_side(case.campaign, result)
     n_min = frame.matrix().thresholds.n_min
     if 0 < result["respondents"]["experienced"] < n_min:
         frame.note("sc-few-note", "◇", n=n_min)
@@ -106,6 +114,8 @@ def _headline(result: dict[str, Any]) -> str:
         named = [matrix.title("axes", axis, lang) for axis, state in states.items() if state in wanted]
         if named:
             return word(f"sc-head-{key}", axes=", ".join(named))
+    if result["sealed"]:
+        return word("sc-head-sealed")
     return word("sc-head-none" if result["respondents"]["experienced"] else "sc-head-no-patients")
 
 
@@ -280,7 +290,8 @@ def _why(case: Case, axis: str) -> list[str]:
                 listed = ", ".join(matrix.title("conditions", name, lang).lower() for name in names)
                 lines.append(word(key, conditions=listed))
         if show["state"] == "sound":
-            lines.append(word("sc-all-declared" if sound_alone(one) else "sc-all-given"))
+            alone = "sc-all-declared-sealed" if case.result["sealed"] else "sc-all-declared"
+            lines.append(word(alone if sound_alone(one) else "sc-all-given"))
         if show["state"] == "emerging":
             lines.append(word("sc-young", n=matrix.thresholds.emerging_months))
         if show["index"] is not None and show["failing"]:
@@ -332,7 +343,7 @@ def _verdict(group: str, verdict: str, *, exposed: bool) -> tuple[str, str]:
 def _level(case: Case, items: list[str], lens: str, value: float | None) -> str:
     """One side's figure on a condition, drawn and written, or why there is none."""
     if value is None:
-        return f'<span class="sc-none">{escape(word("sc-no-answer" if case.asked(items, lens) else "sc-not-asked"))}</span>'
+        return f'<span class="sc-none">{escape(_silent(case, lens, asked=case.asked(items, lens)))}</span>'
     if case.hidden(items, lens):
         return f'<span class="sc-none">{escape(word("sc-withheld"))}</span>'
     shown = number(value, frame.language(), digits=2)
@@ -340,6 +351,13 @@ def _level(case: Case, items: list[str], lens: str, value: float | None) -> str:
         f'<span class="sc-bar sc-{lens}" style="--x:{value:.0%}" aria-hidden="true"></span>'
         f'<span class="sc-number">{shown}</span>'
     )
+
+
+def _silent(case: Case, lens: str, *, asked: bool) -> str:
+    """Why nothing of a side is told."""
+    if asked and lens == "experienced" and case.result["sealed"]:
+        return word("sc-sealed")
+    return word("sc-no-answer" if asked else "sc-not-asked")
 
 
 def _meanings(axis: str) -> str:
@@ -506,7 +524,7 @@ def _said(case: Case, item: str, lens: str) -> str:
     rows = case.said.get((item, lens))
     if not rows:
         asked = case.questionnaire.item(item).asked_of(lens) and item in case.items
-        return f"<small>{escape(word('sc-no-answer' if asked else 'sc-not-asked'))}</small>"
+        return f"<small>{escape(_silent(case, lens, asked=bool(asked)))}</small>"
     if case.hidden([item], lens):
         return f"<small>{escape(word('sc-withheld'))}</small>"
     x = case.x(item, lens)

@@ -23,6 +23,7 @@ PAGES = ("", "answer", "results")
 PHONE = {"width": 390, "height": 844}
 LAPTOP = {"width": 1280, "height": 800}
 FIRST_PAGE_SECONDS = 3
+OPEN = "open-campaign"
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +52,12 @@ def empty(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Campaign]]:
-    """A server on a store with the example."""
+    """A server on a store with the example, which is closed, and an open campaign called `OPEN`."""
     server = Server(tmp_path_factory.mktemp("shown"))
     with Store.open(server.store) as store:
         campaign = store.campaign(load_example(store))
+        house = store.add_institution("Hôpital A", country="be")
+        store.add_campaign(house.id, load_library()["hospital"], title="2026", year=2026, id=OPEN)
     server.start()
     yield server, campaign
     server.stop()
@@ -73,8 +76,13 @@ def test_first_visit_leads_to_results(empty: Server, page: Page) -> None:
     expect(page.get_by_role("row")).not_to_have_count(0)
 
 
-def _questions(server: Server, page: Page, campaign: Campaign, role: str = "quality") -> None:
-    page.goto(f"{server.url}/answer?lang=fr&campaign={campaign.id}&role={role}&respondent=p-test")
+def _shown_on(name: str, campaign: Campaign) -> str:
+    """The campaign that a page is looked at with: questions are asked while one is open."""
+    return OPEN if name == "answer" else campaign.id
+
+
+def _questions(server: Server, page: Page, campaign: str, role: str = "quality") -> None:
+    page.goto(f"{server.url}/answer?lang=fr&campaign={campaign}&role={role}&respondent=p-test")
     page.wait_for_selector(".fr-progress")
     ready(page)
 
@@ -105,7 +113,7 @@ def test_answers_survive_a_closed_tab(empty: Server, chromium: Browser) -> None:
     campaign = _own(empty)
     context = chromium.new_context(viewport=LAPTOP, locale="fr-BE")
     page = context.new_page()
-    _questions(empty, page, campaign)
+    _questions(empty, page, campaign.id)
     _choose(page, 0, 2)
     _choose(page, 1, 1)
     expect(page.locator(".fr-live")).to_contain_text("Enregistré")
@@ -124,7 +132,7 @@ def test_answers_survive_a_closed_tab(empty: Server, chromium: Browser) -> None:
 def test_first_click_after_a_killed_server_counts(empty: Server, page: Page) -> None:
     """With the page left open, kill -9 and a restart lose nothing, and the very next click is saved."""
     campaign = _own(empty)
-    _questions(empty, page, campaign)
+    _questions(empty, page, campaign.id)
     _choose(page, 0, 2)
     empty.kill()
     empty.start()
@@ -145,7 +153,7 @@ def test_first_click_after_a_killed_server_counts(empty: Server, page: Page) -> 
 def test_turning_the_page_at_once_loses_nothing(empty: Server, page: Page) -> None:
     """Two questions answered and the page turned in the same instant: both answers are kept."""
     campaign = _own(empty)
-    _questions(empty, page, campaign)
+    _questions(empty, page, campaign.id)
     page.evaluate(
         """() => {
           const groups = document.querySelectorAll("[role=radiogroup]");
@@ -163,7 +171,7 @@ def test_turning_the_page_at_once_loses_nothing(empty: Server, page: Page) -> No
 def test_keyboard_answers(empty: Server, page: Page) -> None:
     """Arrow keys choose and save, and the focus stays where it is."""
     campaign = _own(empty)
-    _questions(empty, page, campaign)
+    _questions(empty, page, campaign.id)
     page.get_by_role("radio").first.focus()
     page.keyboard.press("ArrowDown")
     expect(page.locator('[class*="st-key-card-"]').first.get_by_text("Enregistré")).to_be_visible()
@@ -175,7 +183,7 @@ def test_keyboard_answers(empty: Server, page: Page) -> None:
 def test_nothing_jumps_when_an_answer_is_given(empty: Server, page: Page) -> None:
     """Every card stands where it stood after a click, a reason for `na` included."""
     campaign = _own(empty)
-    _questions(empty, page, campaign)
+    _questions(empty, page, campaign.id)
     places = "[...document.querySelectorAll('[class*=\"st-key-card-\"]')].map((e, i, all) => e.getBoundingClientRect().top - all[0].getBoundingClientRect().top)"
     before = page.evaluate(places)
     _choose(page, 0, 2)
@@ -226,7 +234,9 @@ def test_phone_never_scrolls_sideways(
     server, campaign = shown
     context = chromium.new_context(viewport=PHONE, locale=lang)
     page = context.new_page()
-    page.goto(f"{server.url}/{name}?lang={lang}&campaign={campaign.id}&role=patient&respondent=p-test")
+    page.goto(
+        f"{server.url}/{name}?lang={lang}&campaign={_shown_on(name, campaign)}&role=patient&respondent=p-test"
+    )
     page.wait_for_selector(".fr-h1")
     ready(page)
     wide = page.evaluate(
@@ -245,7 +255,9 @@ def test_accessible(name: str, scheme: str, shown: tuple[Server, Campaign], chro
     server, campaign = shown
     context = chromium.new_context(viewport=LAPTOP, locale="fr-BE", color_scheme=scheme)  # type: ignore[arg-type]
     page = context.new_page()
-    page.goto(f"{server.url}/{name}?lang=fr&campaign={campaign.id}&role=quality&respondent=p-test")
+    page.goto(
+        f"{server.url}/{name}?lang=fr&campaign={_shown_on(name, campaign)}&role=quality&respondent=p-test"
+    )
     page.wait_for_selector(".fr-h1")
     ready(page)
     options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -260,10 +272,10 @@ def test_accessible(name: str, scheme: str, shown: tuple[Server, Campaign], chro
 
 def test_targets_are_big_enough(shown: tuple[Server, Campaign], chromium: Browser) -> None:
     """On a phone every option and button of the Answer page is at least 44 pixels high, its caption included."""
-    server, campaign = shown
+    server, _ = shown
     context = chromium.new_context(viewport=PHONE, locale="fr-BE")
     page = context.new_page()
-    _questions(server, page, campaign)
+    _questions(server, page, OPEN)
     heights = page.evaluate(
         "[...document.querySelectorAll('.st-key-answering [role=radiogroup] > div, .st-key-answering button')]"
         ".map(e => Math.round(e.getBoundingClientRect().height))"

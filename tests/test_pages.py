@@ -15,7 +15,8 @@ import yaml
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
-from dashboard import answering, frame
+from dashboard import frame
+from dashboard.paging import pages_of
 from dashboard.server import settings
 from data import Answer, Campaign, Store
 from data.demo import load_example
@@ -228,7 +229,7 @@ def test_at_most_sixteen_questions_on_a_page(form: str, lens: str, store: Store)
     house = store.add_institution("A")
     questionnaire = load_library()["hospital"]
     campaign = store.add_campaign(house.id, questionnaire, title="t", year=2026, form=form)
-    pages = answering._pages(campaign, questionnaire, lens)
+    pages = pages_of(campaign, questionnaire, lens)
     asked = [item.id for _, _, items in pages for item in items]
     assert sorted(asked) == sorted(i.id for i in questionnaire.form(form) if i.asked_of(lens))
     assert all(len(items) <= 16 for _, _, items in pages)
@@ -260,6 +261,7 @@ def test_few_patients_are_not_exposed(people: int, hidden: bool, own: Campaign, 
     """Below five patients neither their number nor the answers behind a cell are shown."""
     _fill(own, store, "quality", 1)
     _fill(own, store, "patient", people)
+    store.close_campaign(own.id)
     text = text_of(open_page("results", lang="en", campaign=own.id))
     assert (frame.words()("trace-hidden", "en", n=5) in text) is hidden
     assert (f"{people} people on the patients" in text) is not hidden

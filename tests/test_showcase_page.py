@@ -157,6 +157,7 @@ def test_few_patients_are_not_exposed(people: int, hidden: bool, own: Campaign, 
     """Below five patients no figure of theirs, no mean and no count is on the page; from five on they are."""
     fill(store, own, "quality", 2)
     fill(store, own, "patient", people, option=0)
+    store.close_campaign(own.id)
     text = text_of(open_page("showcase", lang="en", campaign=own.id))
     assert ("sc-bar sc-experienced" in text) is not hidden
     assert (frame.words()("sc-withheld", "en") in text) is hidden
@@ -170,6 +171,7 @@ def test_small_group_among_patients_is_not_told_apart(own: Campaign, store: Stor
     fill(store, own, "quality", 2)
     fill(store, own, "patient", 8, option=0)
     fill(store, own, "association", 1, option=0)
+    store.close_campaign(own.id)
     text = text_of(open_page("showcase", lang="en", campaign=own.id))
     assert "9 answers" in text
     assert load_matrix().title("roles", "association", "en") + ":" not in text

@@ -1,0 +1,916 @@
+"""The Campaign page, and what is shown of a campaign before and after its closing."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+import streamlit as st
+from axe_playwright_python.sync_playwright import Axe
+from browser import Server, browser, ready
+from playwright.sync_api import Browser, Page, expect
+from streamlit.testing.v1 import AppTest
+from test_pages import html, open_page, text_of
+
+from dashboard import access, campaigns, frame, results
+from data import Answer, Campaign, Invitations, Store, Target
+from data.demo import load_demo, load_example
+from data.store import COMMENT_LIMIT
+from matrix import day, load_matrix
+from questionnaires import load_library
+
+LANGUAGES = ("fr", "nl", "en")
+PHONE = {"width": 390, "height": 844}
+LAPTOP = {"width": 1280, "height": 800}
+SECRET = "the only person who lives above the bakery"  # noqa: S105  # a remark that must not be read too soon
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """An empty store that the pages use."""
+    monkeypatch.setenv("POMEY_STORE", f"sqlite:///{tmp_path / 'campaigns.db'}")
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    opened = frame.store()
+    yield opened
+    opened.close()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def own(store: Store) -> Campaign:
+    """An open campaign that nobody has answered."""
+    return make(store)
+
+
+def make(store: Store, state: str = "open", **settings: Any) -> Campaign:
+    """A campaign of a new institution."""
+    house = store.add_institution("Hôpital A", country="be", type="general", beds=200)
+    hospital = load_library()["hospital"]
+    return store.add_campaign(
+        house.id, hospital, title="2026", year=2026, form="express", state=state, **settings
+    )
+
+
+def fill(store: Store, campaign: Campaign, role: str, people: int, option: int = -1) -> None:
+    """Everyone of a role gives the same option on every question that is no safeguard."""
+    questionnaire, lens = load_library()["hospital"], load_matrix().lens_of[role]
+    store.save_many(
+        [
+            Answer(campaign.id, f"{role}-{n}", role, item.id, questionnaire.options(item.id, lens)[option].id)
+            for n in range(people)
+            for item in questionnaire.form("express")
+            if item.asked_of(lens) and item.condition != "safeguard"
+        ]
+    )
+
+
+def words(key: str, lang: str = "en", **values: object) -> str:
+    """A word of the pages."""
+    return frame.words()(key, lang, **values)
+
+
+def field(test: AppTest, kind: str, start: str) -> Any:
+    """The widget whose key begins so: the rest of it changes each time a form is drawn anew."""
+    return next(one for one in getattr(test, kind) if str(one.key).startswith(start))
+
+
+def save(test: AppTest, section: str) -> AppTest:
+    """Press the button of a form."""
+    done = field(test, "button", f"save|{section}|").click().run()
+    assert not done.exception
+    return done
+
+
+def turn(test: AppTest, what: str) -> AppTest:
+    """Ask for an opening, a closing or a reopening, and confirm it."""
+    test.button(key=f"ca-{what}").click().run()
+    done = test.button(key=f"ca-{what}-now").click().run()
+    assert not done.exception
+    return done
+
+
+def become(monkeypatch: pytest.MonkeyPatch, role: str, institution: str = "*") -> None:
+    """Be somebody with one role."""
+    person = access.Person("someone@example.org", "Someone", MappingProxyType({institution: role}))
+    monkeypatch.setattr(access, "visitor", lambda: access.Visitor(person))
+
+
+# --- the page -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("state", ["draft", "open", "closed"])
+def test_page_says_how_far_a_campaign_is(lang: str, state: str, store: Store) -> None:
+    """In each state and language the page says what is pinned, how far it is, and offers the one way on."""
+    campaign = make(store, "draft" if state == "draft" else "open")
+    if state == "closed":
+        store.close_campaign(campaign.id)
+    test = open_page("campaign", lang=lang, campaign=campaign.id)
+    text = text_of(test)
+    assert words(f"ca-state-{state}", lang) in text
+    assert campaign.fingerprint[:8] in text
+    way = {"draft": "ca-open", "open": "ca-close", "closed": "ca-reopen"}[state]
+    assert [b.key for b in test.button if b.key in ("ca-open", "ca-close", "ca-reopen")] == [way]
+    assert not test.error
+
+
+@pytest.mark.usefixtures("store")
+def test_without_a_campaign_the_page_teaches() -> None:
+    """An empty page says what will be here and leads home."""
+    test = open_page("campaign", lang="en")
+    assert words("ca-empty-why") in text_of(test)
+    assert "to-start" in {button.key for button in test.button}
+
+
+def test_a_campaign_is_prepared_settled_and_opened(store: Store) -> None:
+    """An institution and a draft campaign are made on the page, settled in its forms, and opened."""
+    test = open_page("campaign", lang="en")
+    field(test, "text_input", "name|house||").input("Clinic <b>*B*</b>")
+    save(test, "house|")
+    assert len(test.success) == 1
+    [house] = store.institutions()
+    assert (house.name, house.country, house.beds) == ("Clinic <b>*B*</b>", "be", None)
+    test.text_input(key="ca-new-title").input("Year one")
+    test.button(key="ca-prepare-now").click().run()
+    [draft] = store.campaigns()
+    assert (draft.state, draft.title, draft.form) == ("draft", "Year one", "full")
+    field(test, "text_input", "scope|about").input("Cardiology")
+    field(test, "selectbox", "scope_kind|about").set_value("department")
+    field(test, "date_input", "programme_start|about").set_value(dt.date(2024, 5, 1))
+    field(test, "checkbox", "language|nl|about").uncheck()
+    save(test, "about")
+    field(test, "text_area", "out_of_scope.policy|axes").input("No mandate.")
+    field(test, "text_area", "scope_views.policy|axes").input("We would want one.")
+    save(test, "axes")
+    field(test, "selectbox", "targets.care|targets").set_value("3")
+    field(test, "text_input", "targets.care|by|targets").input("patients' committee, March")
+    save(test, "targets")
+    field(test, "radio", "committee|agreed").set_value("disagreed")
+    field(test, "text_input", "anchor|agreed").input("A. Peeters, quality")
+    field(test, "date_input", "next_date|agreed").set_value(dt.date(2027, 5, 1))
+    save(test, "agreed")
+    turn(test, "open")
+    now = store.campaign(draft.id)
+    assert (now.state, now.scope_kind, now.scope) == ("open", "department", "Cardiology")
+    assert (now.programme_start, now.languages) == (dt.date(2024, 5, 1), ("fr", "en"))
+    assert (now.out_of_scope, now.scope_views) == (
+        {"policy": "No mandate."},
+        {"policy": "We would want one."},
+    )
+    assert now.targets == {"care": Target(3, "patients' committee, March")}
+    assert (now.committee, now.anchor) == ("disagreed", "A. Peeters, quality")
+    assert now.next_date == dt.date(2027, 5, 1)
+    assert [one.what for one in store.events(campaign=draft.id)] == ["opened", *["edited"] * 4, "created"]
+    text = html(test)
+    assert "<b>" not in re.sub(r"<b><span", "", text)
+    assert "No mandate." in text
+
+
+def test_what_closing_does_is_said_before_it_is_done(own: Campaign, store: Store) -> None:
+    """The first click only says what closing does and who has answered; the second one closes."""
+    fill(store, own, "quality", 2)
+    fill(store, own, "patient", 3)
+    test = open_page("campaign", lang="en", campaign=own.id)
+    test.button(key="ca-close").click().run()
+    text = text_of(test)
+    assert store.campaign(own.id).state == "open"
+    assert words("ca-close-people", declared=2, experienced=3) in text
+    assert words("ca-close-few", n=5) in text
+    assert words("ca-close-4", months=24) in text
+    test.button(key="ca-not-now").click().run()
+    assert store.campaign(own.id).state == "open"
+    assert words("ca-close-1") not in text_of(test)
+    turn(test, "close")
+    assert store.campaign(own.id).state == "closed"
+
+
+@pytest.mark.parametrize("reason", ["", "   "])
+def test_reopening_needs_a_reason(reason: str, own: Campaign, store: Store) -> None:
+    """Without a reason nothing reopens and the page says what is missing; with one it stays in the history."""
+    store.close_campaign(own.id)
+    test = open_page("campaign", lang="en", campaign=own.id)
+    test.button(key="ca-reopen").click().run()
+    test.text_area(key="ca-reason").input(reason)
+    test.button(key="ca-reopen-now").click().run()
+    assert [one.value for one in test.error] == [words("ca-error-reason")]
+    assert store.campaign(own.id).state == "closed"
+    test.text_area(key="ca-reason").input("the ward was <i>forgotten</i>")
+    test.button(key="ca-reopen-now").click().run()
+    assert store.campaign(own.id).state == "open"
+    assert "the ward was &lt;i&gt;forgotten&lt;/i&gt;" in html(test)
+
+
+def test_a_text_that_is_too_long_changes_nothing(own: Campaign, store: Store) -> None:
+    """The field takes as many characters as the store keeps, and of 5,000 nothing half-written is kept."""
+    store.close_campaign(own.id)
+    test = open_page("campaign", lang="en", campaign=own.id)
+    test.button(key="ca-reopen").click().run()
+    assert test.text_area(key="ca-reason").max_chars == COMMENT_LIMIT
+    test.text_area(key="ca-reason").input("x" * 5000)
+    test.button(key="ca-reopen-now").click().run()
+    assert not test.exception
+    assert test.error
+    assert store.campaign(own.id).state == "closed"
+    assert len(store.events(campaign=own.id)) == 2
+
+
+def test_closing_twice_closes_once_and_says_so(own: Campaign, store: Store) -> None:
+    """Of two people about to close, the second is told that it is done, and history has one closing."""
+    first, second = (open_page("campaign", lang="en", campaign=own.id) for _ in range(2))
+    for test in (first, second):
+        test.button(key="ca-close").click().run()
+    first.button(key="ca-close-now").click().run()
+    second.button(key="ca-close-now").click().run()
+    assert not second.exception
+    assert [one.value for one in second.info] == [words("ca-already")]
+    assert [one.what for one in store.events(campaign=own.id)] == ["closed", "created"]
+
+
+def test_two_coordinators_never_undo_each_other(own: Campaign, store: Store) -> None:
+    """A form opened before another person's change keeps what it changed and leaves the other's alone."""
+    first, second = (open_page("campaign", lang="en", campaign=own.id) for _ in range(2))
+    field(first, "text_input", "anchor|agreed").input("A. Peeters")
+    field(first, "number_input", "retention_months|agreed").set_value(12)
+    save(first, "agreed")
+    field(second, "radio", "committee|agreed").set_value("agreed")
+    save(second, "agreed")
+    now = store.campaign(own.id)
+    assert (now.anchor, now.retention_months, now.committee) == ("A. Peeters", 12, "agreed")
+    for test, axis in ((first, "care"), (second, "services")):
+        field(test, "selectbox", f"targets.{axis}|targets").set_value("2")
+        field(test, "text_input", f"targets.{axis}|by|targets").input("committee")
+    save(first, "targets")
+    save(second, "targets")
+    assert set(store.campaign(own.id).targets) == {"care", "services"}
+
+
+def test_the_same_field_changed_by_two_is_shown_before_it_is_replaced(own: Campaign, store: Store) -> None:
+    """Whoever saves second sees what the first one wrote, loses nothing typed, and replaces it only by saving again."""
+    first, second = (open_page("campaign", lang="en", campaign=own.id) for _ in range(2))
+    field(first, "text_input", "anchor|agreed").input("A. Peeters")
+    save(first, "agreed")
+    field(second, "text_input", "anchor|agreed").input("B. Maes")
+    save(second, "agreed")
+    assert "A. Peeters" in second.warning[0].value
+    assert store.campaign(own.id).anchor == "A. Peeters"
+    assert field(second, "text_input", "anchor|agreed").value == "B. Maes"
+    save(second, "agreed")
+    assert store.campaign(own.id).anchor == "B. Maes"
+
+
+def test_what_is_half_said_is_not_kept(own: Campaign, store: Store) -> None:
+    """A target without who agreed it, a view without a reason, no title and no language are each named and not kept."""
+    test = open_page("campaign", lang="en", campaign=own.id)
+    field(test, "selectbox", "targets.care|targets").set_value("3")
+    assert "agreed" in save(test, "targets").error[0].value
+    field(test, "text_area", "scope_views.care|axes").input("a pity")
+    assert "out of scope" in save(test, "axes").error[0].value
+    field(test, "text_input", "title|about").input("  ")
+    for lang in LANGUAGES:
+        field(test, "checkbox", f"language|{lang}|about").uncheck()
+    assert len(save(test, "about").error) == 2
+    assert store.campaign(own.id) == own
+
+
+def test_a_closed_campaign_changes_only_what_no_result_rests_on(own: Campaign, store: Store) -> None:
+    """After closing the person and the dates can change, nothing else is offered."""
+    store.close_campaign(own.id)
+    test = open_page("campaign", lang="en", campaign=own.id)
+    forms = [
+        str(one.key) for one in test.button if str(one.key).startswith("save|") and own.id in str(one.key)
+    ]
+    assert [key.split("|")[1] for key in forms] == ["carried"]
+    field(test, "text_input", "anchor|carried").input("C. Dubois")
+    save(test, "carried")
+    assert store.campaign(own.id).anchor == "C. Dubois"
+
+
+def test_history_tells_each_change(own: Campaign, store: Store) -> None:
+    """History says who changed what from which value to which, by axis where it is kept so."""
+    store.edit_campaign(
+        own.id, author="a@example.org", committee="agreed", targets={"care": Target(3, "the committee")}
+    )
+    store.edit_campaign(own.id, author="b@example.org", next_date=dt.date(2027, 3, 1))
+    Invitations(store).personal(own.id, "patient", 12, author="b@example.org")
+    text = text_of(open_page("campaign", lang="en", campaign=own.id))
+    for part in (
+        "a@example.org",
+        words("committee-not_consulted") + " → " + words("committee-agreed"),
+        "Direct care: 3 (Collaboration), agreed by the committee",
+        day(dt.date(2027, 3, 1), "en"),
+        words("ca-event-invited"),
+        words("ca-people", n=12),
+    ):
+        assert part in text
+
+
+def test_you_said_we_did_is_written_after_the_closing(own: Campaign, store: Store) -> None:
+    """Before the closing nothing is asked; after it a line needs both halves, and can be taken away."""
+    assert words("ca-feedback") not in text_of(open_page("campaign", lang="en", campaign=own.id))
+    store.close_campaign(own.id)
+    test = open_page("campaign", lang="en", campaign=own.id)
+    field(test, "text_area", "ca-said|").input("<b>Nobody</b> answers the phone")
+    field(test, "button", "ca-keep|").click().run()
+    assert [one.value for one in test.error] == [words("ca-error-feedback")]
+    field(test, "text_area", "ca-did|").input("A second line since March")
+    field(test, "radio", "ca-did-state|").set_value("done")
+    field(test, "button", "ca-keep|").click().run()
+    [line] = store.feedback(own.id)
+    assert (line.said, line.did, line.state) == (
+        "<b>Nobody</b> answers the phone",
+        "A second line since March",
+        "done",
+    )
+    assert "&lt;b&gt;Nobody&lt;/b&gt;" in html(test)
+    assert not field(test, "text_area", "ca-said|").value
+    test.button(key=f"ca-remove-now-{line.id}").click().run()
+    assert not store.feedback(own.id)
+
+
+def test_what_is_archived_is_hidden_until_asked_for(own: Campaign, store: Store) -> None:
+    """An archived campaign and the campaigns of an archived institution leave every list, and come back."""
+    hospital = load_library()["hospital"]
+    other = store.add_campaign(own.institution, hospital, title="2027", year=2027)
+    store.close_campaign(other.id)
+    test = open_page("campaign", lang="en", campaign=other.id)
+    test.button(key="ca-archive").click().run()
+    assert store.campaign(other.id).archived
+    assert words("ca-archived-done", name="2027") in [one.value for one in test.success]
+    assert "2027" not in text_of(open_page("results", lang="en", campaign=other.id))
+    test.checkbox(key="ca-away").check().run()
+    test.selectbox(key="campaign-choice").set_value(other.id).run()
+    test.button(key="ca-restore").click().run()
+    assert not store.campaign(other.id).archived
+    test.button(key="ca-archive-institution").click().run()
+    assert store.institutions()[0].archived
+    assert words("home-lead") in text_of(open_page("home", lang="en"))
+
+
+def test_an_institution_keeps_what_a_table_said_of_it(store: Store) -> None:
+    """A country and a type that the lists do not have stay as they are when only the size changes."""
+    house = store.add_institution("H", country="de", type="day clinic")
+    store.add_campaign(house.id, load_library()["hospital"], title="t", year=2026)
+    test = open_page("campaign", lang="en")
+    field(test, "number_input", f"beds|house|{house.id}").set_value(40)
+    save(test, f"house|{house.id}")
+    [now] = store.institutions()
+    assert (now.country, now.type, now.beds) == ("de", "day clinic", 40)
+
+
+# --- neither side sees the other's results before the closing -----------------------------------------------------
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("name", ["results", "showcase"])
+def test_patients_answers_wait_for_the_closing(name: str, lang: str, own: Campaign, store: Store) -> None:
+    """While it is open a page shows the institution's side only, says why, and leads to the closing; then both."""
+    fill(store, own, "quality", 5)
+    fill(store, own, "patient", 6, option=0)
+    test = open_page(name, lang=lang, campaign=own.id)
+    text = text_of(test)
+    assert words("kept-back-open", lang, n=6) in text
+    assert words("banner-no-patients", lang) not in text
+    assert not re.search(r"pm-lane pm-experienced\">\s*<i|sc-bar sc-experienced", text)
+    assert "close-campaign" in {button.key for button in test.button}
+    assert not test.get("download_button")
+    store.close_campaign(own.id)
+    text = text_of(open_page(name, lang=lang, campaign=own.id))
+    assert words("kept-back-open", lang, n=6) not in text
+    assert re.search(r"pm-lane pm-experienced\">\s*<i|sc-bar sc-experienced", text)
+
+
+def test_one_sided_score_says_nothing_of_the_other_side(own: Campaign, store: Store) -> None:
+    """Before the closing the score has no patients' position, gap, retained level, or finding about patients."""
+    fill(store, own, "quality", 5)
+    fill(store, own, "patient", 6, option=0)
+    result, trace = results.scored(own)
+    assert result["sealed"] == "open"
+    assert result["respondents"]["experienced"] == 0
+    for one in result["axes"].values():
+        assert (one["experienced"], one["retained"], one["gap"]) == (None, None, None)
+    assert not [row for row in trace if row["lens"] == "experienced" and row["mean"] is not None]
+    told = [fact["fact"] for found in result["findings"] for fact in found["because"]]
+    assert told
+    assert not [fact for fact in told if fact.endswith("experienced")]
+    closed = store.close_campaign(own.id)
+    after, _ = results.scored(closed)
+    assert after["sealed"] == ""
+    assert all(one["gap"] is not None for one in after["axes"].values())
+
+
+def test_what_one_patient_writes_changes_nothing_before_the_closing(own: Campaign, store: Store) -> None:
+    """The Results page before the closing is the same whatever the patients answer, but for how many they are."""
+    fill(store, own, "quality", 5)
+    fill(store, own, "patient", 6, option=0)
+    before = html(open_page("results", lang="en", campaign=own.id))
+    fill(store, own, "patient", 6, option=-1)
+    item = load_library()["hospital"].form("express")[0]
+    option = load_library()["hospital"].options(item.id, "experienced")[0].id
+    store.save(Answer(own.id, "patient-1", "patient", item.id, option, comment=SECRET))
+    after = html(open_page("results", lang="en", campaign=own.id))
+    assert before == after
+    assert SECRET not in after
+
+
+def test_without_the_institutions_answers_nothing_is_shown_before_the_closing(
+    own: Campaign, store: Store
+) -> None:
+    """When only patients have answered, the page says that they have, and shows nothing of it."""
+    fill(store, own, "patient", 6)
+    test = open_page("results", lang="en", campaign=own.id)
+    assert words("kept-back-open", n=6) in text_of(test)
+    assert "pm-matrix" not in html(test)
+
+
+def test_a_reading_is_shown_whole(store: Store) -> None:
+    """A reading has no sides and waits for no closing."""
+    house = store.add_institution("A")
+    reading = store.add_campaign(house.id, load_library()["hospital"], title="t", year=2026, kind="reading")
+    assert results.shown(reading) == results.Shown(("declared", "experienced"), "")
+
+
+@pytest.mark.parametrize(("people", "hidden"), [(0, False), (4, True), (5, False)])
+def test_a_researcher_sees_closed_campaigns_of_enough_patients(
+    people: int,
+    hidden: bool,  # noqa: FBT001
+    own: Campaign,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A researcher sees nothing of an open campaign, and no figure of fewer than five patients of a closed one."""
+    fill(store, own, "quality", 5)
+    fill(store, own, "patient", people)
+    become(monkeypatch, "researcher", own.institution)
+    assert results.shown(own) == results.Shown((), "unseen")
+    assert "pm-matrix" not in html(open_page("results", lang="en", campaign=own.id))
+    closed = store.close_campaign(own.id)
+    assert results.shown(closed).why == ("few" if hidden else "")
+    text = text_of(open_page("results", lang="en", campaign=own.id))
+    assert (words("kept-back-few", n=5) in text) is hidden
+    result, _ = results.scored(closed)
+    assert (result["respondents"]["experienced"] == 0) is (hidden or not people)
+
+
+def test_twice_the_same_person_is_one_patient_for_a_researcher(
+    own: Campaign, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three people who answered in two roles each are three, not six."""
+    questionnaire = load_library()["hospital"]
+    item = next(one for one in questionnaire.form("express") if one.asked_of("experienced"))
+    option = questionnaire.options(item.id, "experienced")[0].id
+    store.save_many(
+        [
+            Answer(own.id, f"p-{n}", role, item.id, option)
+            for n in range(3)
+            for role in ("patient", "relative")
+        ]
+    )
+    become(monkeypatch, "researcher", own.institution)
+    assert results.shown(store.close_campaign(own.id)).why == "few"
+
+
+@pytest.mark.parametrize(("role", "offered"), [("reader", False), ("coordinator", True)])
+def test_only_coordinators_are_offered_the_closing(
+    role: str,
+    offered: bool,  # noqa: FBT001
+    own: Campaign,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A reader is told why patients' answers wait, a coordinator can do something about it."""
+    fill(store, own, "quality", 5)
+    fill(store, own, "patient", 6)
+    become(monkeypatch, role, own.institution)
+    test = open_page("results", lang="en", campaign=own.id)
+    assert words("kept-back-open", n=6) in text_of(test)
+    assert ("close-campaign" in {button.key for button in test.button}) is offered
+
+
+def test_a_coordinator_of_another_house_changes_nothing_here(
+    own: Campaign, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where somebody only reads, the page shows the settings and offers no form and no button."""
+    other = store.add_institution("B")
+    person = access.Person(
+        "x@example.org", "X", MappingProxyType({own.institution: "reader", other.id: "coordinator"})
+    )
+    monkeypatch.setattr(access, "visitor", lambda: access.Visitor(person))
+    test = open_page("campaign", lang="en", campaign=own.id)
+    keys = [str(button.key) for button in test.button]
+    assert words("ca-settings") in text_of(test)
+    assert not [key for key in keys if own.id in key or key in ("ca-close", "ca-archive")]
+    assert not [key for key in keys if own.institution in key]
+
+
+def test_authors_are_kept(own: Campaign, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is done on the page is kept under the name of whoever did it."""
+    become(monkeypatch, "coordinator")
+    test = open_page("campaign", lang="en", campaign=own.id)
+    field(test, "text_input", "anchor|agreed").input("A. Peeters")
+    save(test, "agreed")
+    turn(test, "close")
+    assert [one.author for one in store.events(campaign=own.id)] == ["someone@example.org"] * 2 + [""]
+
+
+# --- what a result carries ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("view", ["agreed", "disagreed", "not_consulted"])
+def test_cover_carries_the_committees_view_and_the_channels(view: str, store: Store) -> None:
+    """Results and what is taken away say what the committee thinks, the scope, the person, and the channels' shares."""
+    campaign = make(
+        store,
+        committee=view,
+        scope="Cardiology",
+        scope_kind="department",
+        anchor="A. Peeters",
+        targets={"care": Target(4, "the committee")},
+    )
+    fill(store, campaign, "quality", 5)
+    fill(store, campaign, "patient", 5)
+    item = next(one for one in load_library()["hospital"].form("express") if one.asked_of("experienced"))
+    option = load_library()["hospital"].options(item.id, "experienced")[0].id
+    store.save_many(
+        [
+            Answer(campaign.id, f"relative-{n}", "relative", item.id, option, channel="staff_entered")
+            for n in range(5)
+        ]
+    )
+    store.close_campaign(campaign.id)
+    test = open_page("results", lang="en", campaign=campaign.id)
+    text = text_of(test)
+    assert words(f"committee-note-{view}") in text
+    told = dict(results.facts(store.campaign(campaign.id)))
+    assert told[words("fact-scope", "fr")] == "un service : Cardiology"
+    assert re.search(r"saisie par le personnel \d+", told[words("fact-channels-experienced", "fr")])
+    assert told[words("fact-channels-declared", "fr")].startswith("lien personnel 100")
+    assert "A. Peeters" in text
+    assert "Direct care: target 4" in text
+    assert "pm-target" in text
+    caption = "\n".join(results._caption(store.campaign(campaign.id)))
+    assert words(f"committee-{view}", "fr") in caption
+    rows = results._remarks(store.campaign(campaign.id)).splitlines()
+    assert all(row.lstrip('"').startswith("# ") for row in rows)
+
+
+def test_channels_of_few_patients_are_not_told(own: Campaign, store: Store) -> None:
+    """Below five patients the shares of their channels are left out."""
+    fill(store, own, "quality", 1)
+    fill(store, own, "patient", 4)
+    told = dict(results.facts(store.close_campaign(own.id)))
+    assert words("fact-channels-declared", "fr") in told
+    assert words("fact-channels-experienced", "fr") not in told
+
+
+def test_institutions_answers_changed_after_a_reopening_are_listed(own: Campaign, store: Store) -> None:
+    """A changed and a withdrawn answer of the institution stand on Results with what they were; nobody's code does."""
+    fill(store, own, "quality", 5)
+    fill(store, own, "patient", 5)
+    store.close_campaign(own.id)
+    assert words("section-changed") not in text_of(open_page("results", lang="en", campaign=own.id))
+    store.reopen_campaign(own.id, "one ward was forgotten")
+    items = [one for one in load_library()["hospital"].form("express") if one.asked_of("declared")]
+    first, second = [one for one in items if one.condition != "safeguard"][:2]
+    options = load_library()["hospital"].options(first.id, "declared")
+    store.save(Answer(own.id, "quality-3", "quality", first.id, options[0].id))
+    store.save(Answer(own.id, "quality-3", "quality", second.id, ""))
+    store.save(Answer(own.id, "patient-1", "patient", first.id, "dk"))
+    for close in (False, True):
+        if close:
+            store.close_campaign(own.id)
+        text = text_of(open_page("results", lang="en", campaign=own.id))
+        table = text[text.index(words("section-changed")) :]
+        table = table[: table.index("</table>")]
+        assert first.asked_of("declared").text["en"] in table  # type: ignore[union-attr]
+        assert options[0].text["en"] in table
+        assert options[-1].text["en"] in table
+        assert words("changed-taken-back") in table
+        assert "quality-3" not in text
+        assert words("option-dk") not in table
+
+
+def test_a_changed_setting_changes_the_result_at_once(own: Campaign, store: Store) -> None:
+    """An axis put out of scope, or another country, is not answered from what was computed before."""
+    fill(store, own, "quality", 5)
+    assert results.scored(own)[0]["axes"]["policy"]["applicable"]
+    now = store.edit_campaign(own.id, out_of_scope={"policy": "no mandate"})
+    assert not results.scored(now)[0]["axes"]["policy"]["applicable"]
+
+
+# --- Home and Answer ----------------------------------------------------------------------------------------------
+
+
+def test_home_leads_from_one_step_to_the_next(store: Store) -> None:
+    """Open it, answer, invite patients, close, read: Home names the one thing to do at each point."""
+    campaign = make(store, "draft")
+
+    def step() -> tuple[str, list[str]]:
+        test = open_page("home", lang="en", campaign=campaign.id)
+        keys = [str(one.key) for one in test.button if str(one.key).startswith("next-")]
+        return text_of(test), keys
+
+    said, keys = step()
+    assert (words("next-open") in said, keys[0]) == (True, "next-campaign")
+    store.open_campaign(campaign.id)
+    said, keys = step()
+    assert (words("next-first") in said, keys) == (True, ["next-answer", "next-invite"])
+    fill(store, campaign, "quality", 1)
+    said, keys = step()
+    assert (words("next-patients") in said, keys) == (True, ["next-invite", "next-results"])
+    fill(store, campaign, "patient", 4)
+    said, keys = step()
+    assert (words("next-few", n=5) in said, keys) == (True, ["next-invite", "next-campaign"])
+    fill(store, campaign, "patient", 5)
+    said, keys = step()
+    assert (words("next-close") in said, keys) == (True, ["next-campaign", "next-invite"])
+    store.close_campaign(campaign.id)
+    said, keys = step()
+    assert (words("next-results") in said, keys) == (True, ["next-results", "next-campaign"])
+
+
+def test_home_counts_invited_started_and_submitted(own: Campaign, store: Store) -> None:
+    """By role Home shows who was invited, has started and has submitted, and the share of answers to invitations."""
+    invitations = Invitations(store)
+    issued = invitations.personal(own.id, "patient", 4)
+    for one in issued[:3]:
+        invitations.start(own.id, one.code, "fr")
+    invitations.submit(own.id, issued[0].code)
+    fill(store, own, "patient", 2)
+    text = text_of(open_page("home", lang="en", campaign=own.id))
+    [row] = re.findall(r'<tr><th scope="row">Patient</th>(.*?)</tr>', text)
+    assert re.findall(r">([^<>]+)</td>", row)[:5] == ["4", "3", "1", "25%", "2"]
+
+
+@pytest.mark.parametrize("state", ["draft", "closed"])
+def test_questions_are_asked_only_while_it_is_open(state: str, store: Store) -> None:
+    """Before the opening and after the closing the Answer page says so, asks nothing, and has one button."""
+    campaign = make(store, "draft" if state == "draft" else "open")
+    if state == "closed":
+        store.close_campaign(campaign.id)
+    test = open_page("answer", lang="en", campaign=campaign.id, role="quality", respondent="p-1")
+    assert words(f"answer-{state}-why") in text_of(test)
+    assert not test.radio
+    own = [str(one.key) for one in test.button if not str(one.key).startswith("language-")]
+    assert own == ["to-campaign" if state == "draft" else "to-results"]
+
+
+def test_a_click_after_the_closing_is_refused_in_words(own: Campaign, store: Store) -> None:
+    """Whoever has the questions open while somebody closes is told that the answer was not kept."""
+    test = open_page("answer", lang="en", campaign=own.id, role="quality", respondent="p-1")
+    store.close_campaign(own.id)
+    test.radio[0].set_value("dk").run()
+    assert not test.exception
+    assert not store.respondent(own.id, "p-1", "quality")
+    assert words("not-saved").partition("{")[0] in text_of(test)
+
+
+def test_nobody_opens_the_answers_of_somebody_invited(own: Campaign, store: Store) -> None:
+    """A person with a link of their own is neither listed nor opened by address; one entered here is both."""
+    [issued] = Invitations(store).personal(own.id, "patient", 1)
+    item = next(one for one in load_library()["hospital"].form("express") if one.asked_of("experienced"))
+    option = load_library()["hospital"].options(item.id, "experienced")[0].id
+    for code in (issued.code, "p-entered"):
+        store.save(Answer(own.id, code, "patient", item.id, option, comment=SECRET))
+    test = open_page("answer", lang="en", campaign=own.id, role="patient", respondent=issued.code)
+    listed = " ".join(field(test, "selectbox", "who-person-patient").options)
+    assert "p-entered" in listed
+    assert issued.code not in listed
+    assert SECRET not in [one.value for one in test.text_input]
+    test = open_page("answer", lang="en", campaign=own.id, role="patient", respondent="p-entered")
+    assert SECRET in [one.value for one in test.text_input]
+
+
+# --- the demonstration --------------------------------------------------------------------------------------------
+
+
+def test_invented_campaigns_are_agreed_closed_and_followed_up(store: Store) -> None:
+    """The example and the network are closed, with targets of an invented committee, a role, a next date and feedback."""
+    made = [one for one in load_demo(store, network=2) if one.startswith("demo")]
+    assert len(made) == 3
+    for id_ in made:
+        one = store.campaign(id_)
+        assert (one.state, one.committee) == ("closed", "agreed")
+        assert one.targets
+        assert all("inventé" in target.by for target in one.targets.values())
+        assert "inventé" in one.anchor
+        assert one.next_date
+        lines = store.feedback(id_)
+        assert 1 <= len(lines) <= 2
+        assert all("synthétique" in line.said and "synthétique" in line.did for line in lines)
+
+
+def test_an_example_cut_short_before_its_closing_is_closed(store: Store) -> None:
+    """What stopped between the answers and the closing is finished; what somebody opened again stays open."""
+    load_example(store)
+    store.reopen_campaign("demo-example", "to look around")
+    load_example(store)
+    assert store.campaign("demo-example").state == "open"
+    house = store.add_institution("x", id="demo-1-001", synthetic=True)
+    store.add_campaign(
+        house.id, load_library()["hospital"], title="t", year=2026, id=house.id, synthetic=True
+    )
+    item = load_library()["hospital"].items[0]
+    store.save(Answer(house.id, "p", "quality", item.id, "dk"))
+    load_demo(store, network=1)
+    assert store.campaign(house.id).state == "closed"
+    assert store.answers([house.id]).num_rows == 1
+
+
+def test_every_word_of_history_is_known() -> None:
+    """Each thing that can be done to a campaign, and each setting, has words in history."""
+    source = "".join(
+        Path(campaigns.__file__).parents[1].joinpath("data", name).read_text(encoding="utf-8")
+        for name in ("store.py", "invitations.py")
+    )
+    done = set(re.findall(r'note\(\s*connection,\s*author,\s*"(\w+)"', source))
+    done |= set(re.findall(r'_note\(connection, author, "(\w+)"', source)) | {
+        "edited",
+        "archived",
+        "restored",
+    }
+    assert {"created", "invited", "revoked"} <= done
+    assert not {one for one in done if f"ca-event-{one}" not in frame.words().texts}
+
+
+# --- in a real browser --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One browser for all tests here."""
+    with browser() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str, str]]:
+    """A server with the example, which is closed, and a draft."""
+    server = Server(tmp_path_factory.mktemp("campaigns"))
+    with Store.open(server.store) as store:
+        closed, draft = load_example(store), make(store, "draft").id
+    server.start()
+    yield server, closed, draft
+    server.stop()
+
+
+def _unfold(page: Page) -> None:
+    """Open whatever is folded."""
+    page.evaluate(
+        "document.querySelectorAll('.stMain details:not([open]) > summary').forEach(one => one.click())"
+    )
+    page.wait_for_timeout(500)
+    ready(page)
+
+
+@pytest.fixture
+def walk(tmp_path: Path, chromium: Browser) -> Iterator[tuple[Server, Page]]:
+    """A visitor of a server on an empty store."""
+    server = Server(tmp_path)
+    server.start()
+    context = chromium.new_context(viewport=LAPTOP, locale="en")  # type: ignore[arg-type]
+    yield server, context.new_page()
+    context.close()
+    server.stop()
+
+
+def _press(page: Page, key: str) -> None:
+    """Press a button by the keyboard."""
+    page.get_by_role("button", name=words(key), exact=True).focus()
+    page.keyboard.press("Enter")
+
+
+def _prepare(server: Server, page: Page) -> Campaign:
+    """Make an institution and a campaign on the page, settle and open it."""
+    page.goto(f"{server.url}/campaign?lang=en")
+    ready(page)
+    page.locator(".st-key-ca-new-institution summary").click()
+    page.get_by_label(words("field-name")).fill("Valley Hospital")
+    _press(page, "ca-add")
+    expect(page.locator(".st-key-ca-prepare summary")).to_be_visible()
+    ready(page)
+    page.locator(".st-key-ca-prepare summary").click()
+    page.wait_for_timeout(500)  # it unfolds
+    page.locator(".st-key-ca-prepare").get_by_text("Express").click()
+    expect(page.locator(".st-key-ca-prepare").get_by_role("radio").last).to_be_checked()
+    _press(page, "ca-prepare-now")
+    expect(page.get_by_role("heading", name=words("ca-state-draft"))).to_be_visible()
+    ready(page)
+    page.locator(".st-key-ca-section-agreed summary").click()
+    page.wait_for_timeout(500)
+    page.locator(".st-key-ca-section-agreed").get_by_text(words("committee-agreed"), exact=True).click()
+    expect(page.locator(".st-key-ca-section-agreed").get_by_role("radio").first).to_be_checked()
+    page.get_by_label(words("ca-field-anchor")).fill("A. Peeters")
+    page.locator(".st-key-ca-section-agreed").get_by_role("button", name=words("ca-save")).click()
+    expect(page.get_by_text(words("ca-saved"))).to_be_visible()
+    ready(page)
+    _press(page, "ca-open")
+    _press(page, "ca-open-now")
+    expect(page.get_by_role("heading", name=words("ca-state-open"))).to_be_visible()
+    with Store.open(server.store) as store:
+        [campaign] = store.campaigns()
+        assert campaign.form == "express"
+        assert (campaign.committee, campaign.anchor, campaign.state) == ("agreed", "A. Peeters", "open")
+        fill(store, campaign, "patient", 5)
+    return campaign
+
+
+def _answer(server: Server, page: Page, campaign: Campaign, option: int) -> None:
+    page.goto(f"{server.url}/answer?lang=en&campaign={campaign.id}&role=quality&respondent=p-walk")
+    page.wait_for_selector(".fr-progress")
+    ready(page)
+    page.get_by_role("radiogroup").first.locator("label").nth(option).click()
+    expect(page.locator('[class*="st-key-card-"]').first.get_by_text("Saved at")).to_be_visible()
+    ready(page)
+    page.get_by_role("link", name=words("nav-results")).click()
+
+
+@pytest.mark.browser
+def test_a_campaign_from_beginning_to_end(walk: tuple[Server, Page]) -> None:
+    """Create, settle, open, answer, close, see both sides, reopen with a reason, change an answer: it is listed."""
+    server, page = walk
+    campaign = _prepare(server, page)
+    _answer(server, page, campaign, 2)
+    expect(page.get_by_text(words("kept-back-open", n=5))).to_be_visible()
+    ready(page)
+    assert page.locator(".pm-experienced .pm-mark").count() == 0
+    _press(page, "close-campaign")
+    expect(page.get_by_text(words("ca-close-1"))).to_be_visible()
+    _press(page, "ca-close-now")
+    expect(page.get_by_text(words("ca-close-done"))).to_be_visible()
+    ready(page)
+    page.get_by_role("link", name=words("nav-results")).click()
+    expect(page.locator(".pm-experienced .pm-mark").first).to_be_attached()
+    expect(page.get_by_text(words("committee-note-agreed"))).to_be_visible()
+    page.get_by_role("link", name=words("nav-campaign"), exact=True).click()
+    _press(page, "ca-reopen")
+    page.get_by_label(words("ca-reason")).fill("one answer was a slip")
+    _press(page, "ca-reopen-now")
+    expect(page.get_by_text(words("ca-reopen-done"))).to_be_visible()
+    ready(page)
+    _answer(server, page, campaign, 1)
+    expect(page.get_by_role("heading", name=words("section-changed"))).to_be_visible()
+
+
+@pytest.mark.browser
+def test_language_switch_keeps_what_is_being_written(
+    shown: tuple[Server, str, str], chromium: Browser
+) -> None:
+    """A text that is not saved yet is still in its field after a change of language."""
+    server, _, draft = shown
+    context = chromium.new_context(viewport=LAPTOP, locale="en")  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(f"{server.url}/campaign?lang=en&campaign={draft}")
+    ready(page)
+    page.locator(".st-key-ca-section-agreed summary").click()
+    page.get_by_label(words("ca-field-anchor")).fill("A. Peeters")
+    page.get_by_role("button", name="Nederlands").click()
+    expect(page.get_by_label(words("ca-field-anchor", "nl"))).to_have_value("A. Peeters")
+    context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("which", [1, 2])
+def test_phone_never_scrolls_sideways(
+    which: int, lang: str, shown: tuple[Server, str, str], chromium: Browser
+) -> None:
+    """At 390 pixels nothing is wider than the screen, with everything unfolded."""
+    context = chromium.new_context(viewport=PHONE, locale=lang)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(f"{shown[0].url}/campaign?lang={lang}&campaign={shown[which]}")
+    page.wait_for_selector(".st-key-ca-life")
+    ready(page)
+    _unfold(page)
+    wide = page.evaluate(
+        "[...document.querySelectorAll('.stMain *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1"
+        " && !e.closest('thead')).map(e => e.className + e.textContent.slice(0, 40))"
+    )
+    assert not wide
+    context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("which", [1, 2])
+def test_accessible(which: int, scheme: str, shown: tuple[Server, str, str], chromium: Browser) -> None:
+    """No violation of WCAG 2.2 AA that axe can see, with everything unfolded, in light and dark."""
+    context = chromium.new_context(viewport=LAPTOP, locale="fr-BE", color_scheme=scheme)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(f"{shown[0].url}/campaign?lang=fr&campaign={shown[which]}")
+    page.wait_for_selector(".st-key-ca-life")
+    ready(page)
+    _unfold(page)
+    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+    found = Axe().run(page, options=options)
+    told = [
+        (one["id"], [(node["target"], node["html"][:160]) for node in one["nodes"]])
+        for one in found.response["violations"]
+    ]
+    assert not told
+    context.close()

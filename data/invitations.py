@@ -94,11 +94,19 @@ _RESPONDENTS = (
 )
 _LIVE = (
     _I.revoked.is_(None),
-    sa.or_(_I.expires.is_(None), _I.expires >= sa.bindparam("today", type_=sa.Date)),
+    sa.or_(
+        _I.expires.is_(None),
+        _I.expires >= sa.bindparam("today", type_=sa.Date),
+        _C.state == "closed",  # the end date ends the answering; what became of it is read afterwards
+    ),
 )
 # Made once: it is asked at every page and every answer.
 _BY_TOKEN = _RESPONDENTS.where(_R.token_hash == sa.bindparam("hash"), *_LIVE)
-_BY_SHARED_TOKEN = sa.select(*_FIELDS).where(_I.token_hash == sa.bindparam("hash"), *_LIVE)
+_BY_SHARED_TOKEN = (
+    sa.select(*_FIELDS)
+    .join(layout.campaign, _C.id == _I.campaign)
+    .where(_I.token_hash == sa.bindparam("hash"), *_LIVE)
+)
 _BY_RECEIPT = _RESPONDENTS.where(_R.receipt_hash == sa.bindparam("hash"))
 
 
@@ -278,12 +286,12 @@ class Invitations:
     # People answering
 
     def open_personal(self, token: str) -> Respondent | None:
-        """The respondent this link is of; none when it is unknown, renewed, revoked, expired or withdrawn."""
+        """The respondent this link is of; none when it is unknown, renewed, revoked, withdrawn, or expired before the closing."""
         row = self._one(_BY_TOKEN, hash=_hash(token), today=_today())
         return None if row is None else Respondent._make(row)
 
     def open_shared(self, token: str) -> Invitation | None:
-        """The invitation this shared link is of; none when it is unknown, renewed, revoked or expired."""
+        """The invitation this shared link is of; none when it is unknown, renewed, revoked, or expired before the closing."""
         row = self._one(_BY_SHARED_TOKEN, hash=_hash(token), today=_today())
         return None if row is None else Invitation._make(row)
 

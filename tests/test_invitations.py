@@ -486,6 +486,24 @@ def test_what_was_erased_is_in_no_file(tmp_path: Path) -> None:
         assert f"<{people[1].code}>".encode() in files_of(tmp_path)
 
 
+def test_a_link_past_its_end_opens_again_once_the_campaign_is_closed(
+    store: Store, campaign: str, invitations: Invitations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end date ends the answering: what was said and done is read with the same link after the closing."""
+    today = datetime.now(UTC).date()
+    [own] = invitations.personal(campaign, "patient", 1, expires=today)
+    shared = invitations.shared(campaign, "patient", expires=today)
+    monkeypatch.setattr(module, "_today", lambda: today + timedelta(days=1))
+    assert (invitations.open_personal(own.token), invitations.open_shared(shared.token)) == (None, None)
+    store.close_campaign(campaign)
+    opened = invitations.open_personal(own.token)
+    assert opened is not None
+    assert opened.state == "closed"
+    assert invitations.open_shared(shared.token) is not None
+    store.reopen_campaign(campaign, "raison")
+    assert (invitations.open_personal(own.token), invitations.open_shared(shared.token)) == (None, None)
+
+
 def test_after_a_withdrawal_a_database_server_holds_no_text_either(
     postgres_url: str, postgres_server: postgres.Server
 ) -> None:

@@ -635,6 +635,9 @@ def test_a_campaign_is_asked_in_its_own_languages(place: Place) -> None:
     page = place.another(**{"accept-language": "fr"}).get(f"{place.shared()}?lang=fr")
     assert '<html lang="nl">' in page.text
     assert "hreflang" not in page.text
+    place.store.edit_campaign(place.campaign.id, languages=("fr", "nl"))
+    page = place.another(**{"accept-language": "en, nl;q=0.8"}).get(place.shared())
+    assert '<html lang="nl">' in page.text
 
 
 def test_files_last_and_come_packed(place: Place) -> None:

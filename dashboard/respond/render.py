@@ -97,7 +97,7 @@ def asset(request: Request) -> Response:
 def language(request: Request, known: Sequence[str] = (), own: str = "") -> str:
     """The language of a page among those it is in: the one asked for, the person's own, the browser's, else the first."""
     known = known or load_matrix().languages
-    wishes = (request.query_params.get("lang", ""), own, asked_language(request.scope))
+    wishes = (request.query_params.get("lang", ""), own, asked_language(request.scope, known))
     return next((one for one in wishes if one in known), known[0])
 
 

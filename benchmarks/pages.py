@@ -123,6 +123,12 @@ class Server:
         )
         return int(told.stdout) / 1024
 
+    def worked(self) -> float:
+        """Processor seconds spent since it started, as Linux counts them."""
+        assert self.process
+        told = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
+
     def saved(self) -> int:
         """Answers in the store's file, every one ever saved."""
         with closing(sqlite3.connect(self.file)) as connection:

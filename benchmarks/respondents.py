@@ -7,12 +7,13 @@ import json
 import random
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from statistics import median, quantiles
+from typing import Any
 
-from pages import SESSIONS, Server, Visitor, _drive, _ratio, _server
+from pages import SESSIONS, Server, Visitor, _drive, _ratio, _server, browser
+from playwright.sync_api import Browser
 
 from data import Invitations, Store
 from questionnaires import load_library
@@ -20,8 +21,12 @@ from questionnaires import load_library
 CROWD = 100
 THINK = 2.0
 """Seconds between two answers of one person in the crowd, on average."""
-PASSES = 5
-SECONDS = 10.0
+PASSES = 3
+SECONDS = 8.0
+PAINTED = """() => new Promise(done => new PerformanceObserver(list => {
+  for (const one of list.getEntriesByName("first-contentful-paint")) done(one.startTime);
+}).observe({ type: "paint", buffered: true }))"""
+"""The milliseconds at which the page first showed something, as soon as it has."""
 ROLE = "patient"
 
 
@@ -133,7 +138,10 @@ async def _crowd(
 async def _cheaper(
     server: Server, people: list[Respondent], passes: int, seconds: float
 ) -> tuple[list[float], list[float]]:
-    """Saves per second without a pause, by pass: on the light page and on the Answer page, taking turns."""
+    """Milliseconds of the server's processor for a save, by pass: on the light page and on the Answer page.
+
+    Both sides answer without a pause, taking turns.
+    """
     light, tuned = [], []
     async with AsyncExitStack() as sockets:
         visitors = [Visitor(server, number) for number in range(SESSIONS)]
@@ -141,16 +149,37 @@ async def _cheaper(
             await visitor.open(sockets)
         for person in people:
             await person.open()
-        sides: list[tuple[list[float], Callable[[float], object]]] = [
-            (light, lambda spent: _drive(people, spent)),  # type: ignore[arg-type]  # both click
-            (tuned, lambda spent: _drive(visitors, spent)),
-        ]
-        for _, drive in sides:
-            await drive(1)  # type: ignore[misc]
+        sides: list[tuple[list[float], list[Any]]] = [(light, people), (tuned, visitors)]
+        for _, everyone in sides:
+            await _drive(everyone, 1)
         for turn in range(passes):
-            for found, drive in sides[:: -1 if turn % 2 else 1]:
-                found.append((await drive(seconds))[0])  # type: ignore[misc]
+            for found, everyone in sides[:: -1 if turn % 2 else 1]:
+                before = server.worked()
+                _, took = await _drive(everyone, seconds)
+                found.append((server.worked() - before) / len(took) * 1000)
     return light, tuned
+
+
+def _first_paint(
+    chromium: Browser, server: Server, token: str, passes: int
+) -> tuple[list[float], list[float]]:
+    """Milliseconds of a first visit, by pass: until the light page paints, and until the Answer page is drawn."""
+    light, answer = [], []
+    for turn in range(-1, passes):
+        page = chromium.new_context(locale="fr-BE").new_page()
+        page.goto(f"{server.url}/r/{token}/1")
+        painted = page.evaluate(PAINTED)
+        page.context.close()
+        page = chromium.new_context(locale="fr-BE").new_page()
+        began = time.perf_counter()
+        page.goto(f"{server.url}/answer?lang=fr&campaign={server.campaign}&role=quality&respondent=p-first")
+        page.wait_for_selector(".fr-progress")
+        drawn = (time.perf_counter() - began) * 1000
+        page.context.close()
+        if turn >= 0:  # the first warms up
+            light.append(painted)
+            answer.append(drawn)
+    return light, answer
 
 
 def run(passes: int = PASSES, seconds: float = SECONDS) -> list[tuple[str, str, str]]:
@@ -160,6 +189,8 @@ def run(passes: int = PASSES, seconds: float = SECONDS) -> list[tuple[str, str, 
         crowd, few = _invite(server, CROWD), _invite(server, SESSIONS)
         server.start()
         alone, slow, usual = asyncio.run(_crowd(crowd, passes, seconds))
+        with browser() as chromium:
+            painted, drawn = _first_paint(chromium, server, few[0].token, passes)
         light, tuned = asyncio.run(_cheaper(server, few, passes, seconds / 2))
         server.stop()
         lost = _lost(server, crowd + few)
@@ -171,9 +202,14 @@ def run(passes: int = PASSES, seconds: float = SECONDS) -> list[tuple[str, str, 
             f"{median(slow) * 1000:.1f} ms (their median {median(usual) * 1000:.1f}, one alone {median(alone) * 1000:.1f} ms)",
         ),
         (
-            f"light page, {SESSIONS} people without a pause: saves per second",
-            f"{_ratio(light, tuned):.1f} x the Answer page",
-            f"{median(light):.0f} (Answer page {median(tuned):.0f})",
+            f"light page, {SESSIONS} people without a pause: processor time of a save",
+            f"{_ratio(light, tuned):.2f} x the Answer page",
+            f"{median(light):.1f} ms (Answer page {median(tuned):.1f} ms)",
+        ),
+        (
+            "light page in Chromium, first visit: first paint",
+            f"{_ratio(painted, drawn):.2f} x the Answer page drawn",
+            f"{median(painted):.0f} ms (Answer page {median(drawn):.0f} ms)",
         ),
     ]
 

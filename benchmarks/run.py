@@ -11,6 +11,7 @@ from pathlib import Path
 import many
 import one
 import pages
+import respondents
 import writers
 
 README = Path(__file__).parent.parent / "README.md"
@@ -40,7 +41,7 @@ def machine() -> str:
 
 
 if __name__ == "__main__":
-    found = [row for module in (one, many, writers, pages) for row in module.run()]
+    found = [row for module in (one, many, writers, pages, respondents) for row in module.run()]
     text = f"{table(found)}\n\nMeasured on {machine()}."
     print(text)
     if "--write" in sys.argv:

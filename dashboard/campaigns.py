@@ -68,7 +68,6 @@ def _campaign(campaign: Campaign) -> None:
     mark = f'<span class="fr-tag">{escape(word("ca-archived"))}</span>' if campaign.archived else ""
     title = f"{house.name} · {campaign.title}"
     st.html(f'<h1 class="fr-h1">{escape(title)}{frame.tag(campaign)}{mark}</h1>')
-    frame.paragraph(asked(campaign), "small")
     frame.banner(campaign)
     _life(campaign, manages=manages)
     frame.heading(word("ca-settings"), 2)
@@ -176,6 +175,7 @@ def _settings(campaign: Campaign) -> str:
         lines = [_line(f"{name}.{axis}", one) for axis, one in getattr(campaign, name).items()]
         if lines or name == "targets":
             shown.append((word(f"ca-field-{name}"), lines or [word("ca-nothing")]))
+    shown.append((word("fact-asked"), [asked(campaign)]))
     listed = ""
     for label, lines in shown:
         told = "".join(f"<dd>{escape(line)}</dd>" for line in lines)

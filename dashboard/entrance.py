@@ -6,8 +6,6 @@ import asyncio
 import base64
 import hashlib
 import json
-import math
-import time
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +17,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from dashboard import access, frame
+from dashboard.attempts import Attempts
 from dashboard.language import asked_language
 from dashboard.respond.guard import client
 from data.accounts import SIGNED_IN_FOR, Accounts
@@ -27,16 +26,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jinja2 import Template
-    from limits import RateLimitItem
-    from limits.strategies import RateLimiter
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-RESPONDENTS = ("/r/", "/s/", "/withdraw")
-"""Where the respondents' pages are, which watch over themselves: a link or a receipt is its own key."""
+LINKS = ("/r/", "/s/")
+"""Below which the respondents' pages are that a link opens."""
+WITHDRAWAL = ("/withdraw", "/withdraw/")
+"""Where a receipt opens; the slash at the end is one that people add."""
 ANYONE = ("/health", "/sign-in", "/sign-out", "/favicon.png")
 """Other addresses that need no sign-in."""
-ANYONE_BELOW = (*RESPONDENTS, "/assets/", "/static/")
-"""Likewise, with all below them; what is not the respondents' is the same in every installation."""
+ANYONE_BELOW = ("/assets/", "/static/")
+"""Likewise, with all below them: the same in every installation."""
 TO_PROVIDER = (
     *("/auth/login", "/auth/logout", "/oauth2callback"),
     *("/_stcore/health", "/_stcore/host-config", "/_stcore/stream"),
@@ -49,6 +48,7 @@ FAILURES = "30 per 5 minutes"
 FORM_LIMIT = 8192
 """Bytes of a filled-in sign-in page."""
 _HERE = Path(__file__).parent
+_attempts = Attempts()
 
 
 class Guard:
@@ -96,6 +96,7 @@ class Entrance:
             not self.door.sign_in
             or path in ANYONE
             or path.startswith(ANYONE_BELOW)
+            or for_respondents(path)
             or await self._staff(visit)
         ):
             return None
@@ -107,7 +108,7 @@ class Entrance:
             return _page("only-here", lang, status=403)
         if self.door.sign_in and self.door.host not in {"", access.hostname(visit.headers.get("host", ""))}:
             return _page("elsewhere", lang, status=403, address=self.door.address)
-        if not visit.scope["path"].startswith(RESPONDENTS) and not _same_site(visit):
+        if not for_respondents(visit.scope["path"]) and not _same_site(visit):
             return _page("cross-site", lang, status=403)
         return None
 
@@ -168,12 +169,14 @@ class Entrance:
         """The id of the account that may come in, or what its page says instead."""
         accounts, id_ = Accounts(frame.store()), id_.strip().lower()
         async with self._checking:
-            if wait := max(_wait(SIGN_INS, "account", id_, who), _wait(FAILURES, "sign-in", who)):
+            if wait := max(
+                _attempts.wait(SIGN_INS, "account", id_, who), _attempts.wait(FAILURES, "sign-in", who)
+            ):
                 return None, {"status": 429, "problem": "limited", "wait": wait, "id": id_}
             account = await run_in_threadpool(accounts.check, id_, password)
             if account is None:
-                _fail(SIGN_INS, "account", id_, who)
-                _fail(FAILURES, "sign-in", who)
+                _attempts.count(SIGN_INS, "account", id_, who)
+                _attempts.count(FAILURES, "sign-in", who)
                 return None, {"status": 401, "problem": "wrong", "id": id_}
         if not await run_in_threadpool(accounts.permissions, account.id):
             return None, {"status": 403, "problem": "no-access", "identity": account.id, "id": account.id}
@@ -196,6 +199,11 @@ class Entrance:
         answer = RedirectResponse(f"/sign-in?lang={asked_language(request.scope)}", 303)
         answer.delete_cookie(access.COOKIE, httponly=True, samesite="lax", secure=self.door.secure)
         return answer
+
+
+def for_respondents(path: str) -> bool:
+    """Whether an address is of the respondents' pages, which watch over themselves: a link or a receipt is its key."""
+    return path in WITHDRAWAL or path.startswith(LINKS)
 
 
 def _has_access(token: str, claims: Mapping[str, Any]) -> bool:
@@ -263,33 +271,6 @@ async def _filled(request: Request) -> dict[str, str] | None:
             return None
     fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
     return {name: values[0] for name, values in fields.items()}
-
-
-@cache
-def _limiter() -> RateLimiter:
-    from limits.storage import MemoryStorage  # noqa: PLC0415  # here: not before we answer
-    from limits.strategies import MovingWindowRateLimiter  # noqa: PLC0415
-
-    return MovingWindowRateLimiter(MemoryStorage())
-
-
-@cache
-def _rate(text: str) -> RateLimitItem:
-    from limits import parse  # noqa: PLC0415  # here: not before we answer
-
-    return parse(text)
-
-
-def _wait(rate: str, *whose: str) -> int:
-    """Minutes until another try is allowed; 0 when it is now."""
-    limiter, item = _limiter(), _rate(rate)
-    if limiter.test(item, *whose):
-        return 0
-    return max(1, math.ceil((limiter.get_window_stats(item, *whose).reset_time - time.time()) / 60))
-
-
-def _fail(rate: str, *whose: str) -> None:
-    _limiter().hit(_rate(rate), *whose)
 
 
 @cache

@@ -16,6 +16,10 @@
     const text = said ? said.dataset.announce : "";
     if (live.dataset.last !== text) { live.dataset.last = text; live.textContent = text.split("|")[0]; }
   };
+  // On a narrow screen the pages open below a menu; it closes behind whoever went to one.
+  document.addEventListener("click", (event) => {
+    if (event.target.closest(".st-key-frame-pages a")) document.querySelector(".fr-menu")?.removeAttribute("open");
+  });
   new MutationObserver(follow).observe(document.body, { subtree: true, childList: true, attributes: true, attributeFilter: ["data-language", "data-announce"] });
   follow();
 })();

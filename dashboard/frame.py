@@ -118,10 +118,14 @@ def begin(pages: Mapping[str, StreamlitPage], lang: str, corner: Callable[[], No
             f'<p class="fr-product" data-language="{lang}">{escape(word("product", lang))}</p>',
             width="content",
         )
-        with st.container(key="frame-pages", horizontal=True, gap="small", width="content"):
+        st.html(
+            f'<details class="fr-menu"><summary>{escape(word("menu", lang))}</summary></details>',
+            width="content",
+        )
+        with st.container(key="frame-pages", horizontal=True, gap=None, width="content"):
             for page in pages.values():
                 st.page_link(page, query_params=_address())
-        with st.container(key="frame-language", horizontal=True, gap="small", width="content"):
+        with st.container(key="frame-language", horizontal=True, gap="xsmall", width="content"):
             for one in matrix().languages:
                 st.button(
                     word("language-name", one),
@@ -143,11 +147,15 @@ def end() -> None:
 
 @contextmanager
 def in_words() -> Iterator[None]:
-    """Say in words, on the page, what a file or the store refuses; anything else is ours to mend."""
+    """Say in words, on the page, what a file or the store refuses; anything else is ours to mend, and said so."""
     try:
         yield
     except Refused as refused:
         st.error(word("trouble", why=plain(refused.text(language()))))
+    except Exception:
+        with st.container(key="trouble-ours"):  # instead of the framework's sentence, always English
+            note("trouble-ours", "▲", "alert")
+        raise
 
 
 def campaigns(*, archived: bool = False) -> list[Campaign]:

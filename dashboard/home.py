@@ -73,6 +73,8 @@ def _welcome() -> None:
         if st.button(word("create-own"), key="create-own", width="stretch"):
             st.session_state["creating"] = True
         frame.paragraph(word("create-own-help"), "small")
+        if not access.person().id:
+            frame.paragraph(word("create-own-here"), "small")
     if st.session_state.get("creating"):
         frame.heading(word("new-assessment"), 2)
         _new()

@@ -126,6 +126,12 @@ class Desk:
         )
         return cls(campaign, known, tuple(lots)[::-1], dt.datetime.now(dt.UTC).date())
 
+    @cached_property
+    def begun(self) -> frozenset[str]:
+        """The personal links that somebody has begun to answer on."""
+        lots = [lot for lot in self.lots if lot.first.kind == "personal"]
+        return frozenset(one.invitation for lot in lots for one in lot.people if one.started)
+
     def alone(self) -> list[tuple[Invitation, Respondent]]:
         """Each personal link that opens something, with its person; the latest lot comes first."""
         found = []
@@ -412,8 +418,8 @@ def _links(desk: Desk) -> None:
         _mend(desk)
 
 
-def _mend(desk: Desk) -> None:
-    """Renew or revoke: a whole lot, or one person's link."""
+def _mendable(desk: Desk) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """What can be renewed or revoked, a whole lot or one person's link: its name, and the links it stands for."""
     lang, title = frame.language(), frame.matrix().title
     labels: dict[str, str] = {}
     targets: dict[str, list[str]] = {}
@@ -431,6 +437,12 @@ def _mend(desk: Desk) -> None:
         labels[one.id] = " · ".join(
             part for part in (person.code, title("roles", one.role, lang), one.label) if part
         )
+    return labels, targets
+
+
+def _mend(desk: Desk) -> None:
+    """Renew or revoke: a whole lot, or one person's link."""
+    labels, targets = _mendable(desk)
     if not targets:
         return
     with st.container(border=True, key="inv-mend"):
@@ -443,7 +455,12 @@ def _mend(desk: Desk) -> None:
         act, asked = st.session_state.get("inv-asked", ("", ""))
         if asked != chosen:
             return
-        n = len(targets[chosen])
+        ids = targets[chosen]
+        if (
+            act == "renew"
+        ):  # whoever has begun keeps their link; when nobody else is left, the refusal says why
+            ids = [id_ for id_ in ids if id_ not in desk.begun] or ids
+        n = len(ids)
         frame.note(f"inv-{act}-sure", "▲", "alert", n=n)
         with st.container(horizontal=True):
             if st.button(word("inv-no"), key="inv-no"):
@@ -451,7 +468,7 @@ def _mend(desk: Desk) -> None:
                 st.rerun()
             if st.button(word(f"inv-{act}-yes"), key="inv-yes", type="primary"):
                 with frame.in_words():
-                    _done(desk, act, targets[chosen])
+                    _done(desk, act, ids)
 
 
 def _done(desk: Desk, act: str, ids: Iterable[str]) -> None:
@@ -470,8 +487,11 @@ def _done(desk: Desk, act: str, ids: Iterable[str]) -> None:
 
 
 def _signs(desk: Desk) -> None:
-    """What a shared link shows of its use, so that somebody can look; nothing is deleted."""
-    now, rows = dt.datetime.now(dt.UTC), []
+    """What a shared link shows of its use, so that somebody can look; nothing is deleted.
+
+    Whether a few patients said the same is not told: whoever knows what one said would know what another did.
+    """
+    now, rows, n_min = dt.datetime.now(dt.UTC), [], frame.matrix().thresholds.n_min
     keys = ("inv-hour", "inv-day", "inv-never", "inv-alike")
     for lot in desk.lots:
         people = [one for one in lot.people if not one.erased]
@@ -482,15 +502,17 @@ def _signs(desk: Desk) -> None:
             for one in people
             if len(form := desk.forms.get(one.code, {})) >= ALIKE
         )
+        silent = sum(one.code not in desk.forms for one in people)
+        few = frame.lens_of(lot.first.role) == "experienced" and 0 < len(people) - silent < n_min
         counts = (
             sum(one.created > now - HOUR for one in people),
             sum(one.created > now - DAY for one in people),
-            sum(one.code not in desk.forms for one in people),
-            sum(n for n in same.values() if n > 1),
+            silent,
+            word("sc-withheld") if few else sum(n for n in same.values() if n > 1),
         )
         name = lot.first.label or frame.matrix().title("roles", lot.first.role, frame.language())
         cells = "".join(
-            f'<td class="fr-n" data-name="{escape(word(key))}">{n}</td>'
+            f'<td class="fr-n" data-name="{escape(word(key))}">{escape(str(n))}</td>'
             for key, n in zip(keys, counts, strict=True)
         )
         rows.append(f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>')

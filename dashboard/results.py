@@ -19,9 +19,11 @@ from dashboard import access, frame
 from data import Campaign, Change
 from matrix import day, number, percent
 from reports import headline, matrix_csv, matrix_svg, matrix_table_html
-from scoring import CRITERIA, load_rulebook, score
+from scoring import CRITERIA, load_rulebook, patients_by_axis, score
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from questionnaires import Questionnaire
 
 word = frame.word
@@ -41,6 +43,8 @@ SHORT = 8
 """Characters of a fingerprint that tell two questionnaires apart."""
 NOTHING = "\N{EN DASH}"
 SEVERITIES = ("critical", "high", "medium", "low")
+FINDINGS = 3
+"""How many findings stand open, the gravest first; the others are folded."""
 
 
 def page() -> None:
@@ -71,7 +75,7 @@ def page() -> None:
         _trace(campaign, questionnaire, result, trace)
         _unjudged(campaign, questionnaire, result, trace)
     if not result["sealed"]:  # nothing travels before both sides can see it
-        _downloads(campaign, result)
+        _downloads(campaign, questionnaire, result)
 
 
 def warm() -> None:
@@ -469,6 +473,7 @@ def _findings(
     grouped: dict[str, list[dict[str, Any]]] = {}
     for found in sorted(result["findings"], key=lambda one: SEVERITIES.index(one["severity"])):
         grouped.setdefault(found["rule"], []).append(found)
+    cards = []
     for id_, group in grouped.items():
         rule, severity = rules[id_], group[0]["severity"]
         lines = []
@@ -477,7 +482,7 @@ def _findings(
             figures = [one for one in found["because"] if not isinstance(one.get("value"), bool)]
             facts = [showcase.fact_line(case, one) for one in figures or found["because"]]
             lines += [f"<li>{escape(fact)}</li>" for fact in dict.fromkeys(facts)]
-        st.html(
+        cards.append(
             f'<div class="fr-finding fr-sev-{severity}"><h3 class="fr-h3">{escape(rule.title[lang])} '
             f'<span class="fr-tag">{escape(word("severity-" + severity))}</span></h3>'
             f"<dl><dt>{escape(word('because'))}</dt><dd>{escape(rule.because[lang])}"
@@ -485,6 +490,12 @@ def _findings(
             f"<dt>{escape(word('to-do'))}</dt><dd>{escape(rule.advice[lang])}</dd>"
             f"<dt>{escape(word('clears'))}</dt><dd>{escape(rule.clears_when[lang])}</dd></dl></div>"
         )
+    shown_first = len(cards) if len(cards) <= FINDINGS + 1 else FINDINGS
+    for card in cards[:shown_first]:
+        st.html(card)
+    if rest := cards[shown_first:]:
+        more = escape(word("findings-more", n=len(rest)))
+        st.html(f'<details class="fr-more"><summary>{more}</summary>{"".join(rest)}</details>')
 
 
 def _lenses(result: dict[str, Any]) -> None:
@@ -588,8 +599,11 @@ def _trace_lens(
     for row in rows:
         items.setdefault(row["item"], []).append(row)
     low, high = (rows[0][end] or 0.0 for end in ("low", "high"))
+    withheld = lens == "experienced" and any(_too_few(own) for own in items.values())
     shown = (
-        percent(low, lang)
+        word("sc-withheld")
+        if withheld
+        else percent(low, lang)
         if high - low < EPSILON
         else word("position-range", low=percent(low, lang), high=percent(high, lang))
     )
@@ -609,6 +623,14 @@ def _trace_lens(
     ]
     heads = [word("trace-x"), word("trace-role"), word("trace-answers")]
     st.html(table(word("trace-question"), heads, body, raw=True))
+    if withheld:
+        frame.paragraph(word("sc-few", n=thresholds.n_min), "small")
+
+
+def _too_few(rows: list[dict[str, Any]]) -> bool:
+    """Whether what these roles said on an item is of some people, but too few to be shown."""
+    people: int = sum(row["n"] for row in rows) or sum(row["dk"] + row["na"] for row in rows)
+    return 0 < people < frame.matrix().thresholds.n_min
 
 
 def _trace_row(
@@ -620,7 +642,14 @@ def _trace_row(
     question = escape(ask.text[lang] if ask else item)
     if rows[0]["core"]:
         question += f"<small>{escape(word('trace-key'))}</small>"
+    if lens == "experienced" and _too_few(rows):
+        return question, [escape(word("sc-withheld")), "", ""]
     x = rows[0]["x"]
+    value = word("trace-unknown") if x is None else number(x, lang, digits=2)
+    if lens == "experienced" and any(_too_few([row]) for row in rows):
+        # with the count of each option, the mean of the other roles would give away the small one's
+        people = sum(row["n"] for row in rows)
+        return question, [escape(value), escape(word("sc-all-n", n=people)) if people else "", ""]
     roles = []
     for row in rows:
         if row["role"] is None:
@@ -634,7 +663,6 @@ def _trace_row(
     texts = {option.id: option.text[lang] for option in questionnaire.options(item, lens)}
     given = [word("times", n=n, text=texts[id_]) for id_, n in said.items() if id_ in texts]
     given += [word(f"trace-{id_}", n=said[id_]) for id_ in ("dk", "na") if id_ in said]
-    value = word("trace-unknown") if x is None else number(x, lang, digits=2)
     lines = "<br>".join
     return question, [escape(value), lines(map(escape, roles)), lines(map(escape, given))]
 
@@ -684,22 +712,60 @@ def _places(campaign: Campaign, questionnaire: Questionnaire) -> None:
         frame.paragraph(word("places-silent", n=silent), "small")
 
 
-def _downloads(campaign: Campaign, result: dict[str, Any]) -> None:
+def exported(
+    campaign: Campaign, questionnaire: Questionnaire, result: dict[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """What a figure of a score may show outside the institution, and the line that says what is withheld, if anything.
+
+    An axis on which fewer than ``n_min`` patients spoke is as the institution alone declares it, and so is
+    everything about the whole: nothing made of a withheld figure leaves.
+    """
+    matrix, lang, progress = frame.matrix(), frame.language(), f"{frame.store().progress(campaign.id)}"
+    n_min, people = matrix.thresholds.n_min, _by_axis(campaign.id, progress, questionnaire.id)
+    few = 0 < result["respondents"]["experienced"] < n_min
+    # an axis that no patient speaks on has nothing to withhold
+    thin = [
+        axis for axis, one in result["axes"].items() if one["experienced"] and people.get(axis, 0) < n_min
+    ]
+    if not few and not thin:
+        return result, []
+    on = dt.date.fromisoformat(result["on"])
+    alone, _ = _scored(campaign.id, _stamp(campaign), on, ("declared",))
+    if few:
+        return {**alone, "sealed": "few"}, [word("export-few", n=n_min)]
+    kept = {axis: one for axis, one in result["axes"].items() if axis not in thin}
+    axes = {axis: kept.get(axis, {**one, "sealed": "few"}) for axis, one in alone["axes"].items()}
+    titles = ", ".join(matrix.title("axes", axis, lang) for axis in thin)
+    shared = {**alone, "respondents": result["respondents"], "axes": axes}
+    return shared, [word("export-few-axes", n=n_min, axes=titles)]
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _by_axis(campaign_id: str, progress: str, questionnaire: str) -> dict[str, int]:  # noqa: ARG001  # as in _counted
+    return patients_by_axis(frame.questionnaires()[questionnaire], _answers_of(campaign_id, ("experienced",)))
+
+
+def _downloads(campaign: Campaign, questionnaire: Questionnaire, result: dict[str, Any]) -> None:
     lang, title = frame.language(), _name(campaign)
+    shared, withheld = exported(campaign, questionnaire, result)
+    if not any(shared["respondents"].values()):  # a few patients alone: nothing of it may leave
+        return
     stem = f"{campaign.year}_{_ascii(title)}_{word('file-figure')}_{lang}"
     frame.heading(word("section-downloads"), 2)
+    for line in withheld:
+        frame.paragraph(line, "small")
     with st.container(horizontal=True, key="downloads"):
         st.download_button(
             word("download-svg"),
             matrix_svg(
-                result,
+                shared,
                 frame.matrix(),
                 lang,
                 title=title,
                 subtitle=_marked(campaign, subtitle(campaign, result)),
                 targets=_aims(campaign),
                 reasons=campaign.out_of_scope,
-                lines=_caption(campaign),
+                lines=[*withheld, *_caption(campaign)],
             ),
             file_name=f"{stem}.svg",
             mime="image/svg+xml",
@@ -708,7 +774,7 @@ def _downloads(campaign: Campaign, result: dict[str, Any]) -> None:
         )
         st.download_button(
             word("download-csv"),
-            (matrix_csv(result, frame.matrix(), lang) + _remarks(campaign)).encode("utf-8-sig"),
+            (matrix_csv(shared, frame.matrix(), lang) + _remarks(campaign, withheld)).encode("utf-8-sig"),
             file_name=f"{stem}.csv",
             mime="text/csv",
             key="download-csv",
@@ -723,10 +789,11 @@ def _caption(campaign: Campaign) -> list[str]:
     return [word("fact-line", label=label, text=text) for label, text in facts(campaign)]
 
 
-def _remarks(campaign: Campaign) -> str:
-    """The same lines after a table, each marked as no row of it."""
+def _remarks(campaign: Campaign, withheld: Sequence[str] = ()) -> str:
+    """What is withheld and the same lines after a table, each marked as no row of it."""
     out = io.StringIO()
-    lines = [f"# {_marked(campaign, _name(campaign))}", *(f"# {line}" for line in _caption(campaign))]
+    told = [_marked(campaign, _name(campaign)), *withheld, *_caption(campaign)]
+    lines = [f"# {line}" for line in told]
     csv.writer(out, delimiter=";", lineterminator="\r\n").writerows([line] for line in lines)
     return out.getvalue()
 

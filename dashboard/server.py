@@ -25,7 +25,7 @@ from starlette.routing import Route
 from streamlit.web import bootstrap
 
 from dashboard import access, frame, respond
-from dashboard.entrance import RESPONDENTS, Entrance, Guard
+from dashboard.entrance import Entrance, Guard, for_respondents
 from dashboard.language import asked_language
 from data import Invitations, StoreError
 
@@ -61,7 +61,11 @@ def application(door: access.Door | None = None) -> st.App:
     return st.App(
         SCRIPT,
         lifespan=_lifespan,
-        routes=[Route("/health", _health), *entrance.routes, *respond.routes(frame.store)],
+        routes=[
+            Route("/health", _health),
+            *entrance.routes,
+            *respond.routes(frame.store, entrance.door.address),
+        ],
         middleware=[Middleware(SafeHeaders), Middleware(Guard, entrance=entrance), Middleware(PageLanguage)],
     )
 
@@ -223,8 +227,9 @@ async def _health(_: Request) -> JSONResponse:
 
 def _is_page(scope: Scope) -> bool:
     path = scope["path"]
-    reserved = ("/_stcore", "/static", "/media", "/component", "/health", *RESPONDENTS)
-    return not path.startswith(reserved) and "." not in path.rsplit("/", 1)[-1]
+    reserved = ("/_stcore", "/static", "/media", "/component", "/health")
+    own = path.startswith(reserved) or for_respondents(path)
+    return not own and "." not in path.rsplit("/", 1)[-1]
 
 
 def _digest(script: str) -> str:

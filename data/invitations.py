@@ -191,10 +191,10 @@ class Invitations:
         return self._store.write(work)
 
     def renew(self, invitation_id: str, *, author: str = "") -> Issued:
-        """Give an invitation a new token: the old link opens nothing any more, a respondent keeps code and answers.
+        """Give an invitation a new token: the old link opens nothing any more, a respondent keeps their code.
 
         People who began on a shared link keep their own links. Raises when the invitation is unknown, revoked or
-        expired, or its person has withdrawn.
+        expired, or its person has withdrawn, or has begun: a new link would open their answers to whoever makes it.
         """
 
         def work(connection: sa.Connection) -> Issued:
@@ -208,9 +208,12 @@ class Invitations:
                 table, which = layout.invitation, _I.id == found.id
             else:
                 table, which = layout.respondent, sa.and_(_R.invitation == found.id, _R.erased.is_(None))
-                code = connection.execute(sa.select(_R.code).where(which)).scalar() or ""
-                if not code:
+                person = connection.execute(sa.select(_R.code, _R.started).where(which)).first()
+                if person is None:
                     raise self._error("invitation", "invitation-withdrawn", id=found.id)
+                if person.started is not None:
+                    raise self._error("invitation", "invitation-begun", id=found.id)
+                code = person.code
             connection.execute(table.update().where(which), {"token_hash": _hash(token)})
             self._note(connection, author, "renewed", found, institution)
             return Issued(found, token, code)

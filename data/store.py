@@ -1059,6 +1059,9 @@ class Store:
             path = Path(str(self._url.database))
             # Answers are private: a folder made for them is its owner's alone.
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # So is their file, in whatever folder it is; what the database puts beside it has the same rights.
+            if not path.exists():
+                path.touch(mode=0o600)
             # SQLite would take a file of a few bytes for an empty one and write over it.
             if path.is_file() and not Path(f"{path}-journal").exists():
                 with path.open("rb") as file:

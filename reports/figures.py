@@ -201,7 +201,8 @@ def figure_view(
 ) -> FigureView:
     """What both renderings show, worked out once; nothing is rounded before this point.
 
-    A ``sealed`` score shows one side while the other's answers are kept back, and says that and no more.
+    A ``sealed`` score, or axis of one, shows one side while the other's answers are kept back, and says that and no
+    more; where the reason is ``few``, that fewer than ``n_min`` patients answered.
     """
     matrix = matrix or load_matrix()
     w, reading = _words(), is_reading(score)
@@ -225,11 +226,13 @@ def figure_view(
 def _row(axis: str, score: Score, matrix: Matrix, lang: str, target: float | None, reason: str) -> RowView:
     one, w, reading = score["axes"][axis], _words(), is_reading(score)
     entry = next(a for a in matrix.axes if a.id == axis)
+    sealed = one.get("sealed") or score.get("sealed")
+    kept_back = w("few", lang, n=matrix.thresholds.n_min) if sealed == "few" else w("sealed", lang)
     status = ""
     if not one["applicable"]:
         status = w("not-applicable-why", lang, reason=reason) if reason else w("not-applicable", lang)
     elif not any(one[lens] for lens in ("declared", "experienced")):
-        status = w("unanswered", lang)
+        status = kept_back if sealed == "few" else w("unanswered", lang)
     retained, notes = one["retained"], []
     position = level = ""
     if retained and not reading:
@@ -244,7 +247,7 @@ def _row(axis: str, score: Score, matrix: Matrix, lang: str, target: float | Non
     elif not status and not reading:
         lens = "declared" if one["declared"] else "experienced"
         notes += [
-            w("sealed" if score.get("sealed") else "unilateral", lang),
+            kept_back if sealed else w("unilateral", lang),
             w("unilateral-known", lang, lens=w(lens, lang), number=_position(one[lens], lang)),
         ]
     gap = one["gap"]
@@ -254,10 +257,7 @@ def _row(axis: str, score: Score, matrix: Matrix, lang: str, target: float | Non
         scope=w(f"scope-{entry.scope}", lang) if entry.scope else "",
         cells=()
         if status
-        else tuple(
-            _cell(one, lvl.id, lvl.title[lang], lang, sealed=bool(score.get("sealed")))
-            for lvl in matrix.levels
-        ),
+        else tuple(_cell(one, lvl.id, lvl.title[lang], lang, sealed=bool(sealed)) for lvl in matrix.levels),
         status=status,
         position=position,
         level=level,

@@ -1,7 +1,7 @@
 """What answers mean: the ladder, conditions, showcase and rules, as pure dataframes."""
 
 from scoring.rules import STATES, Rule, Rulebook, check_rule, judge_facts, load_rulebook
-from scoring.scores import CRITERIA, Head, Scores, positions_of, score, whole_months
+from scoring.scores import CRITERIA, Head, Scores, patients_by_axis, positions_of, score, whole_months
 
 __all__ = [
     "CRITERIA",
@@ -13,6 +13,7 @@ __all__ = [
     "check_rule",
     "judge_facts",
     "load_rulebook",
+    "patients_by_axis",
     "positions_of",
     "score",
     "whole_months",

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ from streamlit.web.server.starlette.starlette_app_utils import create_signed_val
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from dashboard import access, frame
+from dashboard import access, entrance, frame
 from data import Answer, Campaign, Invitations, Store
 from data.accounts import EVERYWHERE, ROLES, Accounts
 from data.demo import load_example
@@ -48,7 +49,7 @@ ROUTES = {
     "/r/{token}/finish": (LINK, "/r/TOKEN/finish"),
     "/r/{token}/privacy": (LINK, "/r/TOKEN/privacy"),
     "/r/{token}/after": (LINK, "/r/TOKEN/after"),
-    "/r/{token}/{page:int}": (LINK, "/r/TOKEN/1"),
+    "/r/{token}/{page}": (LINK, "/r/TOKEN/1"),
     "/r/{rest:path}": (LINK, "/r/TOKEN/media/x"),
     "/s/{rest:path}": (LINK, "/s/TOKEN/_stcore/stream"),
     "/withdraw": (ANYONE, "/withdraw"),
@@ -82,7 +83,7 @@ PAGES = {
 # Addresses that no route is meant for; unsigned visitors get no further than a page.
 ODD = (
     "/static/../media/x", "/static/..%2fmedia/x", "//media/x", "/media//x", "/assets/../media/x", "/sign-in/x",
-    "/healthy", "/MEDIA/x", "/index.html", "/manifest.json", "/unknown", "/results/x", "/r", "/s",
+    "/healthy", "/MEDIA/x", "/index.html", "/manifest.json", "/unknown", "/results/x", "/r", "/s", "/withdrawn", "/withdraw/media/x",
     "/_stcore/script-health-check", "/_stcore/message", "/app/static/x", "/home/_stcore/upload_file/a/b",
 )  # fmt: skip
 PASSWORD = "quatre mots très simples"  # noqa: S105  # a test's
@@ -449,6 +450,22 @@ def test_bad_forms_are_refused_in_words(signed: House) -> None:
     status, _, body = sign_in(signed, '"><script>alert(1)</script>', "a wrong password")
     assert status == 401
     assert b"<script" not in body
+
+
+def test_failures_are_forgotten_with_their_time() -> None:
+    """Neither the names tried nor the addresses they were tried from stay in memory once their time is over."""
+
+    def held() -> int:
+        return sum("/tried/" in name for name in entrance._attempts.storage.events)
+
+    for n in range(60):
+        entrance._attempts.count("1 per 2 seconds", "tried", str(n))
+    assert held() == 60
+    deadline = time.monotonic() + 20
+    while held() > 1 and time.monotonic() < deadline:
+        time.sleep(0.3)
+        entrance._attempts.count("1 per 2 seconds", "tried", "last")
+    assert held() == 1
 
 
 def test_guessing_passwords_has_to_wait(vouching: House) -> None:

@@ -27,6 +27,7 @@ from questionnaires import load_library
 LANGUAGES = ("fr", "nl", "en")
 PHONE = {"width": 390, "height": 844}
 LAPTOP = {"width": 1280, "height": 800}
+TIMES = " \N{MULTIPLICATION SIGN} "
 SECRET = "the only person who lives above the bakery"  # noqa: S105  # a remark that must not be read too soon
 
 
@@ -547,7 +548,7 @@ def test_cover_carries_the_committees_view_and_the_channels(view: str, store: St
     text = text_of(test)
     assert words(f"committee-note-{view}") in text
     told = dict(results.facts(store.campaign(campaign.id)))
-    assert told[words("fact-scope", "fr")] == "un service : Cardiology"
+    assert told[words("fact-scope", "fr")] == "un service\N{NO-BREAK SPACE}: Cardiology"
     assert re.search(r"saisie par le personnel \d+", told[words("fact-channels-experienced", "fr")])
     assert told[words("fact-channels-declared", "fr")].startswith("lien personnel 100")
     assert "A. Peeters" in text
@@ -601,6 +602,159 @@ def test_a_changed_setting_changes_the_result_at_once(own: Campaign, store: Stor
     assert results.scored(own)[0]["axes"]["policy"]["applicable"]
     now = store.edit_campaign(own.id, out_of_scope={"policy": "no mandate"})
     assert not results.scored(now)[0]["axes"]["policy"]["applicable"]
+
+
+# --- figures of few patients --------------------------------------------------------------------------------------
+
+
+def taken_away(store: Store, campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """The picture and the table that the Results page of a campaign, closed now, offers; empty when it offers none."""
+    store.close_campaign(campaign.id)
+    offered, files = st.download_button, {"image/svg+xml": "", "text/csv": ""}
+
+    def keep(label: str, data: Any, **settings: Any) -> bool:
+        files[settings["mime"]] = data if isinstance(data, str) else data.decode("utf-8-sig")
+        return bool(offered(label, data, **settings))
+
+    monkeypatch.setattr(st, "download_button", keep)
+    open_page("results", lang="en", campaign=campaign.id)
+    return files["image/svg+xml"], files["text/csv"]
+
+
+def figures(table: str) -> dict[tuple[str, str], set[tuple[str, ...]]]:
+    """By axis and lens, what the table says after the name of the lens, without its remarks."""
+    told: dict[tuple[str, str], set[tuple[str, ...]]] = {}
+    for line in table.splitlines()[1:]:
+        if not line.startswith(("#", '"#')):
+            axis, _, lens, *values = line.split(";")
+            told.setdefault((axis, lens), set()).add(tuple(values))
+    return told
+
+
+def answer_axis(store: Store, campaign: Campaign, role: str, people: int, *axes: str) -> None:
+    """Everyone of a role gives the lowest option on every question of some axes."""
+    questionnaire, lens = load_library()["hospital"], load_matrix().lens_of[role]
+    store.save_many(
+        [
+            Answer(campaign.id, f"{role}-{n}", role, item.id, questionnaire.options(item.id, lens)[0].id)
+            for n in range(people)
+            for item in questionnaire.form("express")
+            if item.asked_of(lens) and item.axis in axes
+        ]
+    )
+
+
+@pytest.mark.parametrize("people", [1, 4])
+def test_figures_of_few_patients_do_not_travel(
+    people: int, own: Campaign, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one to four patients the downloads hold the institution's side only, whatever they said, and say so."""
+    fill(store, own, "quality", 5)
+    fill(store, own, "patient", people, option=0)
+    picture, table = taken_away(store, own, monkeypatch)
+    for text in (picture, table):
+        assert words("export-few", n=5) in text
+        assert "only one side answered" not in text
+    lived = load_matrix().title("lenses", "experienced", "en")
+    for (_, lens), told in figures(table).items():
+        for _, _, position, high, *derived in told:
+            assert derived == ["", "", ""]
+            assert bool(position and high) is (lens != lived)
+    assert not re.search(r"experienced (?:\d|between|no answer)|at least|gap -?\d", picture)
+    store.reopen_campaign(own.id, "again")
+    fill(store, own, "patient", people, option=-1)
+    assert taken_away(store, own, monkeypatch) == (picture, table)
+
+
+def test_figures_of_five_patients_travel(
+    own: Campaign, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From five patients on, the downloads hold both sides and what is derived from them."""
+    fill(store, own, "quality", 5)
+    fill(store, own, "patient", 5, option=0)
+    picture, table = taken_away(store, own, monkeypatch)
+    assert "fewer than" not in (picture + table).lower()
+    assert all(row[-1] and row[-3] for told in figures(table).values() for row in told)
+
+
+def test_a_few_patients_alone_leave_nothing_to_take_away(
+    own: Campaign, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where only a few patients answered and nobody of the institution, there is no download."""
+    fill(store, own, "patient", 4)
+    assert taken_away(store, own, monkeypatch) == ("", "")
+
+
+@pytest.mark.parametrize(("patients", "whole"), [(1, False), (2, True)])
+def test_an_axis_of_few_patients_does_not_travel(
+    patients: int,
+    whole: bool,  # noqa: FBT001
+    own: Campaign,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An axis below five patients is withheld and named in the downloads; the others are whole; at five it is there."""
+    fill(store, own, "quality", 5)
+    answer_axis(store, own, "patient", 6, "services", "care")
+    answer_axis(store, own, "relative", 3, "research")
+    answer_axis(store, own, "patient", patients, "research")
+    picture, table = taken_away(store, own, monkeypatch)
+    title = {axis.id: axis.title["en"] for axis in load_matrix().axes}
+    withheld = words("export-few-axes", n=5, axes=title["research"])
+    told, lens = figures(table), load_matrix().title("lenses", "experienced", "en")
+    for text in (picture, table):
+        assert (withheld in text) is not whole
+    assert all(row[-1] and row[-3] for row in told[title["services"], lens])
+    assert all(any(row) is whole for row in told[title["research"], lens])
+    assert "only one side answered" in picture  # on the axes of which no patient spoke
+
+
+def trace_of(campaign: Campaign) -> str:
+    """The patients' table behind a cell, in English."""
+    text = text_of(open_page("results", lang="en", campaign=campaign.id))
+    part = text[text.rindex(words("section-trace")) :]
+    part = part[part.rindex('<table class="fr-table fr-stack">') :]
+    return part[part.index("<tbody>") : part.index("</table>")]
+
+
+def test_trace_never_tells_what_a_single_relative_said(own: Campaign, store: Store) -> None:
+    """Beside six patients, one relative's value, role and options stay in the figure of all, with the count of all."""
+    fill(store, own, "quality", 5)
+    fill(store, own, "patient", 6, option=-1)
+    fill(store, own, "relative", 1, option=0)
+    told = trace_of(store.close_campaign(own.id))
+    assert words("sc-all-n", n=7) in told
+    for role in ("patient", "relative"):
+        assert f"{load_matrix().title('roles', role, 'en')}: " not in told
+    assert TIMES not in told
+
+
+@pytest.mark.parametrize(("speaking", "hidden"), [(4, True), (5, False)])
+def test_trace_hides_a_question_that_few_answered(
+    speaking: int,
+    hidden: bool,  # noqa: FBT001
+    own: Campaign,
+    store: Store,
+) -> None:
+    """Of a question that fewer than five of six patients answered, no value, role or count is shown, nor the cell's."""
+    fill(store, own, "quality", 5)
+    fill(store, own, "patient", 6)
+    items = [one for one in load_library()["hospital"].form("express") if one.asked_of("experienced")]
+    store.save_many(
+        [
+            Answer(own.id, f"patient-{n}", "patient", item.id, "dk")
+            for n in range(speaking, 6)
+            for item in items
+            if item.condition != "safeguard"
+        ]
+    )
+    closed = store.close_campaign(own.id)
+    told, text = trace_of(closed), text_of(open_page("results", lang="en", campaign=closed.id))
+    assert (words("sc-withheld") in told) is hidden
+    assert (TIMES in told) is not hidden
+    assert (words("trace-dk", n=6 - speaking) in told) is not hidden
+    assert (words("sc-few", n=5) in text) is hidden
+    assert (f"{load_matrix().title('lenses', 'experienced', 'en')}: {words('sc-withheld')}" in text) is hidden
 
 
 # --- Home and Answer ----------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from streamlit.testing.v1 import AppTest
 from test_pages import html, open_page, text_of
 
 from dashboard import access, frame, inviting, server
-from data import Answer, Campaign, Invitations, Issued, Store, layout
+from data import Answer, Campaign, Invitations, Issued, Store, StoreError, layout
 from questionnaires import load_library
 
 LANGUAGES = ("fr", "nl", "en")
@@ -326,6 +326,24 @@ def test_renewing_a_lot_shows_new_links(
     assert all(links.open_personal(row["Link"].rsplit("/", 1)[1]) for row in rows)
 
 
+def test_nobody_gets_a_new_link_to_answers_already_begun(
+    own: Campaign, links: Invitations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Renewing a lot leaves out who has begun, whose old link goes on; alone, that person's renewal is refused."""
+    issued = links.personal(own.id, "patient", 3)
+    links.start(own.id, issued[1].code, "fr")
+    written = _files(monkeypatch)
+    test = invite(own)
+    test.button(key="inv-renew").click().run()
+    test.button(key="inv-yes").click().run()
+    assert not test.exception
+    assert {row["Code"] for row in _read(written["links"])} == {issued[0].code, issued[2].code}
+    assert links.open_personal(issued[1].token) is not None
+    with pytest.raises(StoreError) as caught:
+        links.renew(issued[1].invitation.id)
+    assert [one.code for one in caught.value.problems] == ["invitation-begun"]
+
+
 def test_one_person_of_a_lot_is_renewed_alone(own: Campaign, links: Invitations) -> None:
     """A single lost link is renewed without touching the others."""
     one, other = links.personal(own.id, "patient", 2)
@@ -396,7 +414,7 @@ def test_message_speaks_the_language_chosen(own: Campaign, links: Invitations) -
     test = invite(own)
     test.radio(key="inv-remind-language|en").set_value("nl").run()
     assert (
-        "Goeiedag"
+        "Goedendag"
         in parse_qs(urlsplit(re.findall(r'href="(mailto:[^"]*)"', text_of(test))[0]).query)["body"][0]
     )
 
@@ -419,6 +437,21 @@ def test_use_of_shared_links_is_counted(own: Campaign, store: Store, links: Invi
     answer(store, own, codes[4], "patient", 2)  # two short forms are alike by chance
     [row] = _rows(text_of(invite(own)), "Hall")
     assert row == ["6", "6", "1", "2"]
+
+
+def test_few_patients_are_not_compared_with_each_other(
+    own: Campaign, store: Store, links: Invitations
+) -> None:
+    """Whether forms are alike is told of staff, and of patients once five of them have answered on the link."""
+    rows = []
+    for role, label in (("patient", "Hall"), ("quality", "Office")):
+        link = links.shared(own.id, role, label=label)
+        for _ in range(4):
+            begun = links.begin(link.token, "fr")
+            assert begun is not None
+            answer(store, own, begun[0].code, role, 5)
+        rows += _rows(text_of(invite(own)), label)
+    assert rows == [["4", "4", "0", word("sc-withheld")], ["4", "4", "0", "4"]]
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from dashboard import respond
 from dashboard.respond.form import TEXT_LIMIT, Said
-from dashboard.respond.guard import BODY_LIMIT
+from dashboard.respond.guard import BODY_LIMIT, client
 from data import Answer, Campaign, Invitations, Store
 from matrix import load_document, load_matrix
 from questionnaires import load_library
@@ -186,7 +187,7 @@ def test_the_device_remembers_its_form_safely(place: Place) -> None:
     link = place.shared()
     reply = place.visitor.post(link, follow_redirects=False)
     cookie = reply.headers["set-cookie"].lower()
-    assert {"httponly", "samesite=lax", "path=/", "max-age=86400"} <= {
+    assert {"httponly", "samesite=lax", "path=/s", "max-age=86400"} <= {
         one.strip() for one in cookie.split(";")
     }
     assert "secure" not in cookie
@@ -733,3 +734,19 @@ def test_the_pages_need_no_dashboard() -> None:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("page", ["0", "99", "x", "-1", "1.5", "²", "9" * 5000])
+def test_a_page_that_is_none_leads_nowhere_worse(place: Place, page: str) -> None:
+    """A page number that cannot be is answered in words, however long it is."""
+    answer = place.visitor.get(f"{place.begun()}/{page}", follow_redirects=True)
+    assert answer.status_code in {200, 404}
+    assert "<main" in answer.text
+
+
+def test_visitors_of_both_families_are_counted_apart() -> None:
+    """IPv4 visitors stay apart on a server that sees them inside IPv6; an IPv6 network counts as one."""
+    seen = ["::ffff:203.0.113.7", "::ffff:203.0.113.8", "203.0.113.9", "2001:db8::1", "2001:db8::2"]
+    asked = [client(Request({"type": "http", "client": (host, 1)})) for host in seen]
+    assert len(set(asked)) == 4
+    assert asked[3] == asked[4]

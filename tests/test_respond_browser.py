@@ -393,7 +393,7 @@ def test_a_campaign_that_closes_meanwhile_is_told(tmp_path: Path, context: Brows
         with Store.open(served.server.store) as store:
             store.close_campaign(served.campaign)
         option(page, 0, 1)
-        expect(page.locator("#status")).to_contain_text("La campagne est terminée")
+        expect(page.locator("#status")).to_contain_text("enquête est terminée")
         assert page.evaluate("Object.keys(localStorage).length") == 0
         page.goto(link)
         expect(page.get_by_role("heading", level=1)).to_have_text("Vous avez dit, nous avons fait")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import sqlite3
+import stat
 import sys
 import threading
 import time
@@ -547,6 +549,20 @@ def test_closing_in_the_middle_answers_everybody(store_url: str) -> None:
         counts = [future.result(timeout=10) for future in waiting]
     with Store.open(store_url) as again:
         assert again.answers().num_rows == sum(counts)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="rights are kept otherwise there")
+def test_a_new_store_is_its_owners_alone(tmp_path: Path) -> None:
+    """Nobody else on the computer reads a new store or what stands beside it, in a folder open to all either."""
+    tmp_path.chmod(0o755)
+    before = os.umask(0o022)
+    try:
+        with Store.open(url_of(tmp_path)) as store:
+            new_campaign(store)
+            modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+    assert modes == dict.fromkeys(("pomey.db", "pomey.db-wal", "pomey.db-shm"), 0o600)
 
 
 def test_a_locked_store_is_an_error_and_not_the_end(tmp_path: Path) -> None:

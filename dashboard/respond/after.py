@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dashboard.respond.form import OPEN_ANSWERS
 from dashboard.respond.render import words
 from matrix import load_matrix
 
@@ -73,7 +71,7 @@ class _Facts(NamedTuple):
 
 @lru_cache(maxsize=32)
 def _levels(facts: _Facts, stamp: str) -> Levels:  # noqa: ARG001  # a part of the key: other answers, other levels
-    from scoring import score  # noqa: PLC0415  # here: the server answers before it is loaded
+    from scoring import patients_by_axis, score  # noqa: PLC0415  # here: the server answers before it is loaded
 
     store, campaign, questionnaire = facts
     answers = store.answers([campaign.id])
@@ -81,15 +79,11 @@ def _levels(facts: _Facts, stamp: str) -> Levels:  # noqa: ARG001  # a part of t
         questionnaire, answers, assessments=store.assessments([campaign.id]), form=campaign.form
     ).to_json()
     matrix = load_matrix()
-    axis_of = {item.id: item.axis for item in questionnaire.items}
-    voices: dict[str, set[str]] = defaultdict(set)
-    for row in answers.select(["respondent", "role", "item", "answer"]).to_pylist():
-        if matrix.lens_of.get(row["role"]) == "experienced" and row["answer"] not in OPEN_ANSWERS:
-            voices[axis_of.get(row["item"], "")].add(row["respondent"])
+    voices = patients_by_axis(questionnaire, answers)
     seen: dict[str, dict[str, tuple[int, bool] | None]] = {"declared": {}, "experienced": {}}
     for axis, one in result["axes"].items():
         seen["declared"][axis] = _level(one["declared"])
-        if len(voices[axis]) >= matrix.thresholds.n_min:
+        if voices.get(axis, 0) >= matrix.thresholds.n_min:
             seen["experienced"][axis] = _level(one["experienced"])
     return Levels(result["respondents"], **seen)
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-import threading
-from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from dashboard.attempts import Attempts
+
 if TYPE_CHECKING:
-    from limits.strategies import MovingWindowRateLimiter
     from starlette.requests import Request
 
 BODY_LIMIT = 64 * 1024
@@ -34,17 +33,10 @@ class Refusal(Exception):  # noqa: N818  # read as a sentence: the request met a
 
 
 class Limits:
-    """Counts of attempts in moving windows, in this process's memory."""
+    """What is too many: of failures by one address, of forms begun on one link."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-
-    @cached_property
-    def _limiter(self) -> MovingWindowRateLimiter:
-        from limits.storage import MemoryStorage  # noqa: PLC0415  # here: a sixth of a second, for the first failure
-        from limits.strategies import MovingWindowRateLimiter  # noqa: PLC0415
-
-        return MovingWindowRateLimiter(MemoryStorage())
+        self._attempts = Attempts()
 
     def failed(self, request: Request, kind: str) -> None:
         """Count a link or receipt that opened nothing; raise when there were too many."""
@@ -52,23 +44,17 @@ class Limits:
 
     def guard(self, request: Request, kind: str) -> None:
         """Raise when this address has failed too often to try again."""
-        from limits import parse  # noqa: PLC0415
-
-        with self._lock:
-            if not self._limiter.test(parse(FAILURES), kind, client(request)):
-                raise Refusal(429, "r-many")
+        if self._attempts.wait(FAILURES, kind, client(request)):
+            raise Refusal(429, "r-many")
 
     def began(self, request: Request, link: str) -> None:
         """Count a form begun on a shared link; raise when there were too many."""
         self._count(BEGINS, "begin", link, client(request))
         self._count(BEGINS_OF_LINK, "begin", link)
 
-    def _count(self, limit: str, *who: str) -> None:
-        from limits import parse  # noqa: PLC0415
-
-        with self._lock:
-            if not self._limiter.hit(parse(limit), *who):
-                raise Refusal(429, "r-many")
+    def _count(self, rate: str, *whose: str) -> None:
+        if not self._attempts.count(rate, *whose):
+            raise Refusal(429, "r-many")
 
 
 def client(request: Request) -> str:
@@ -78,9 +64,10 @@ def client(request: Request) -> str:
         address = ipaddress.ip_address(host)
     except ValueError:
         return host
-    if address.version == 6:  # noqa: PLR2004  # IPv6
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return host
+    if not isinstance(address, ipaddress.IPv6Address):
+        return host
+    # A server that listens on both families sees IPv4 addresses inside IPv6 ones.
+    return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
 
 
 def must_be_ours(request: Request) -> None:

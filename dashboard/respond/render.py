@@ -146,11 +146,6 @@ def onward(address: str) -> Response:
     return RedirectResponse(address, 303, headers=PRIVATE)
 
 
-def origin(request: Request) -> str:
-    """Where these pages are, as the visitor wrote it."""
-    return f"{request.url.scheme}://{request.url.netloc}"
-
-
 @cache
 def _templates() -> Environment:
     return Environment(
@@ -175,4 +170,4 @@ def _title(lang: str, part: str, id_: str) -> str:
     return load_matrix().title(part, id_, lang)
 
 
-__all__ = ["PRIVATE", "asset", "assets", "data", "language", "onward", "origin", "page", "warm", "words"]
+__all__ = ["PRIVATE", "asset", "assets", "data", "language", "onward", "page", "warm", "words"]

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 COOKIE_SECONDS = 24 * 3600
 """How long a device remembers the form open on it."""
+PAGE_DIGITS = 3
+"""Digits of a page's number; a longer one is no page of ours."""
 FRESH_SECONDS = 5.0
 """How long what is known of a campaign, but for its state, may be used again."""
 GZIP_FROM = 500
@@ -56,9 +58,13 @@ LISTED = 8
 _log = logging.getLogger(__name__)
 
 
-def routes(store: Callable[[], Store]) -> list[Route]:
-    """The routes of these pages; ``store`` gives the store they work on, opened at the first request."""
-    pages = Pages(store)
+def routes(store: Callable[[], Store], address: str = "") -> list[Route]:
+    """The routes of these pages.
+
+    ``store`` gives the store they work on, opened at the first request; ``address`` is where people reach the
+    server, without a slash at the end, and by default what their browser says.
+    """
+    pages = Pages(store, address)
     packed = [Middleware(GZipMiddleware, minimum_size=GZIP_FROM, compresslevel=6)]
 
     def route(path: str, get: Work | None, post: Work | None = None) -> Route:
@@ -77,7 +83,7 @@ def routes(store: Callable[[], Store]) -> list[Route]:
         route("/r/{token}/finish", Pages.check, Pages.finish),
         route("/r/{token}/privacy", Pages.personal_privacy),
         route("/r/{token}/after", Pages.after),
-        route("/r/{token}/{page:int}", Pages.questions, Pages.turn),
+        route("/r/{token}/{page}", Pages.questions, Pages.turn),
         route("/withdraw", Pages.withdraw, Pages.withdrawn),
         # Everything else below these addresses is a page of ours too, not one of the dashboard's.
         *(route(path, Pages.nowhere, Pages.nowhere) for path in ("/r/{rest:path}", "/s/{rest:path}")),
@@ -97,6 +103,8 @@ def _endpoint(pages: Pages, works: Mapping[str, Work | None]) -> Callable[[Reque
             return await run_in_threadpool(work, pages, request, sent)  # type: ignore[arg-type]  # the route has it
         except Refusal as refusal:
             return _refused(request, refusal)
+        except ClientDisconnect:  # nobody is left to tell
+            return Response(status_code=400)
         except StoreError as error:
             if any(problem.code == "store-not-open" for problem in error.problems):
                 return _refused(request, Refusal(409, "r-closed"))
@@ -106,6 +114,12 @@ def _endpoint(pages: Pages, works: Mapping[str, Work | None]) -> Callable[[Reque
         return _refused(request, Refusal(503, "r-trouble"))
 
     return endpoint
+
+
+def _number(request: Request) -> int | None:
+    """The number of the page in an address, when it is one."""
+    text = request.path_params["page"]
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= PAGE_DIGITS else None
 
 
 def _sent(request: Request, body: bytes) -> Any:
@@ -194,8 +208,9 @@ class Visit:
 class Pages:
     """What is done at each address; every method may wait for the store, so none runs in the event loop."""
 
-    def __init__(self, store: Callable[[], Store]) -> None:
+    def __init__(self, store: Callable[[], Store], address: str = "") -> None:
         self._open = store
+        self._address = address
         self._limits = Limits()
         self._known: dict[str, Known] = {}
         self._kinds: dict[str, str] = {}
@@ -230,7 +245,7 @@ class Pages:
         name = _cookie(invitation.id)
         if sent.get("do") == "leave":
             response = render.onward(request.url.path + _lang(sent, known))
-            response.delete_cookie(name, path="/", httponly=True, samesite="lax")
+            response.delete_cookie(name, path="/s", httponly=True, samesite="lax")
             return response
         here = self._open_here(request, invitation)
         if here:
@@ -249,8 +264,8 @@ class Pages:
             name,
             token,
             max_age=COOKIE_SECONDS,
-            path="/",
-            secure=request.url.scheme == "https",
+            path="/s",
+            secure=self._origin(request).startswith("https:"),
             httponly=True,
             samesite="lax",
         )
@@ -292,20 +307,24 @@ class Pages:
     def address(self, request: Request, _: Fields) -> Response:
         """Show the address to come back with."""
         visit = self._visit(request)
-        return self._page(visit, "address", address=f"{render.origin(request)}{visit.address}")
+        return self._page(visit, "address", address=f"{self._origin(request)}{visit.address}")
 
     def questions(self, request: Request, _: Fields) -> Response:
         """A page of questions with the answers that stand."""
+        number = _number(request)
+        if number is None:
+            return self.nowhere(request, {})
         visit = self._visit(request)
-        number = request.path_params["page"]
         if elsewhere := self._not_here(visit, number):
             return elsewhere
         return self._questions(visit, number, self._saved(visit))
 
     def turn(self, request: Request, sent: Fields) -> Response:
         """Keep what was changed on a page, then turn it; stay when something is missing."""
+        number = _number(request)
+        if number is None:
+            return self.nowhere(request, {})
         visit = self._visit(request)
-        number = request.path_params["page"]
         if visit.who.state == "closed":
             raise Refusal(409, "r-closed")
         if elsewhere := self._not_here(visit, number):
@@ -373,11 +392,11 @@ class Pages:
             switch="none",
             receipt=receipt,
             campaign=visit.known.campaign,
-            origin=render.origin(request),
+            origin=self._origin(request),
             shared=self._kind(visit.who) == "shared",
         )
         # Somebody else may now begin on this device.
-        response.delete_cookie(_cookie(visit.who.invitation), path="/", httponly=True, samesite="lax")
+        response.delete_cookie(_cookie(visit.who.invitation), path="/s", httponly=True, samesite="lax")
         return response
 
     def personal_privacy(self, request: Request, _: Fields) -> Response:
@@ -415,7 +434,7 @@ class Pages:
         if sent.get("do") == "erase":
             count = self._invitations.erase(receipt)
             response = render.page(request, "erased", lang, switch="none", count=count)
-            response.delete_cookie(_cookie(found.invitation), path="/", httponly=True, samesite="lax")
+            response.delete_cookie(_cookie(found.invitation), path="/s", httponly=True, samesite="lax")
             return response
         known = self._campaign(found.campaign)
         return render.page(
@@ -437,6 +456,9 @@ class Pages:
         raise Refusal(404, "r-unknown")
 
     # Inside
+
+    def _origin(self, request: Request) -> str:
+        return self._address or f"{request.url.scheme}://{request.url.netloc}"
 
     def _shared(self, request: Request) -> Invitation:
         """The invitation of the address, or a refusal that does not say which of its causes it has."""
@@ -591,7 +613,7 @@ class Pages:
             languages=known.languages,
             known=known,
             title=data_sheet_title(lang),
-            sections=data_sheet(known.campaign, known.institution, lang, address=render.origin(request)),
+            sections=data_sheet(known.campaign, known.institution, lang, address=self._origin(request)),
             start=request.url.path.removesuffix("/privacy"),
         )
 

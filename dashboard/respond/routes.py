@@ -70,7 +70,9 @@ def routes(store: Callable[[], Store], address: str = "") -> list[Route]:
     def route(path: str, get: Work | None, post: Work | None = None) -> Route:
         works = {"GET": get, "POST": post}
         methods = [method for method, work in works.items() if work]
-        return Route(path, _endpoint(pages, works), methods=methods, middleware=packed)
+        # What a page's script saves comes back in a few bytes, and often: nothing to pack.
+        middleware = None if path.endswith("/answer") else packed
+        return Route(path, _endpoint(pages, works), methods=methods, middleware=middleware)
 
     return [
         Route("/assets/{name}", render.asset),

@@ -6,7 +6,7 @@ run: .stamp-run
 	@$(BIN)/pomey
 
 test: .stamp-test lint
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .stamp-test
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

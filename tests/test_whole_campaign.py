@@ -53,8 +53,14 @@ def invite(page: Page, guest: Guest) -> str:
     lens = load_matrix().lens_of[guest.role]
     page.locator(".st-key-inv-new").get_by_text(word(f"side-{lens}", "fr"), exact=True).click()
     ready(page)
-    page.locator(".st-key-inv-new [data-testid='stSelectbox'] input").click()
-    page.get_by_role("option", name=load_matrix().title("roles", guest.role, "fr"), exact=True).click()
+    option = page.get_by_role("option", name=load_matrix().title("roles", guest.role, "fr"), exact=True)
+    field = page.locator(".st-key-inv-new [data-testid='stSelectbox'] input")
+    field.click()
+    if not option.is_visible():  # the list closes when the page is drawn again at that moment
+        page.wait_for_timeout(1000)
+        if not option.is_visible():
+            field.click()
+    option.click()
     ready(page)
     page.locator(".st-key-inv-new").get_by_text(word(f"inv-kind-{guest.kind}", "fr")).click()
     ready(page)

@@ -220,7 +220,7 @@ async def _health(_: Request) -> JSONResponse:
     """Whether the store answers; 503 when it does not."""
     try:
         frame.store().institutions()
-    except Exception:  # noqa: BLE001  # whatever is wrong, the answer is the same
+    except StoreError:
         return JSONResponse({"status": "store"}, status_code=503)
     return JSONResponse({"status": "ok"})
 

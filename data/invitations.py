@@ -12,11 +12,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 
 from data import layout
-from data.store import LETTERS, Store, StoreError, note, standing_answers
+from data.store import (
+    LETTERS,
+    Answer,
+    Store,
+    StoreError,
+    answers_of,
+    insert_answers,
+    note,
+    standing_answers,
+)
 from matrix import Problem, load_matrix, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from concurrent.futures import Future
+
+    from data.store import Campaign
 
 LABEL_LIMIT = 120
 """Characters of an invitation's label."""
@@ -50,7 +62,8 @@ class Invitation(NamedTuple):
 class Respondent(NamedTuple):
     """Who answers, known by a code alone, and how far they are; ``code`` is the ``respondent`` of their answers.
 
-    ``expires`` is the last day of their link and ``state`` that of the campaign: ``draft``, ``open`` or ``closed``.
+    ``expires`` is the last day of their link, ``kind`` that of the invitation they came by, ``state`` that of the
+    campaign: ``draft``, ``open`` or ``closed``.
     """
 
     campaign: str
@@ -63,7 +76,20 @@ class Respondent(NamedTuple):
     submitted: datetime | None
     erased: datetime | None
     expires: date | None
+    kind: str
     state: str
+
+    @property
+    def channel(self) -> str:
+        """By which way their answers come, as it is kept with each."""
+        return "shared_link" if self.kind == "shared" else "own_link"
+
+
+class Kept(NamedTuple):
+    """Whose link it is and, by item, what they have said once the new answer is kept."""
+
+    who: Respondent
+    answers: dict[str, Answer]
 
 
 class Standing(NamedTuple):
@@ -87,7 +113,10 @@ _R, _I, _C, _A = layout.respondent.c, layout.invitation.c, layout.campaign.c, la
 _FIELDS = [_I[name] for name in Invitation._fields]
 _RESPONDENTS = (
     sa.select(
-        *(_R[name] for name in Respondent._fields if name not in {"expires", "state"}), _I.expires, _C.state
+        *(_R[name] for name in Respondent._fields if name not in {"expires", "kind", "state"}),
+        _I.expires,
+        _I.kind,
+        _C.state,
     )
     .join(layout.invitation, _I.id == _R.invitation)
     .join(layout.campaign, _C.id == _R.campaign)
@@ -316,10 +345,38 @@ class Invitations:
             token, now = _new_token(), datetime.now(UTC)
             new = _new_respondent(link, code, token, now) | {"language": language, "started": now}
             connection.execute(layout.respondent.insert(), new)
-            new |= {"submitted": None, "erased": None, "expires": link.expires, "state": "open"}
+            new |= {"submitted": None, "erased": None, "expires": link.expires}
+            new |= {"kind": link.kind, "state": "open"}
             return Respondent(*(new[name] for name in Respondent._fields)), token
 
         return self._store.write(work)
+
+    def keep(
+        self, token: str, campaign: Campaign, item: str, said: tuple[str, str, str]
+    ) -> Future[Kept | None]:
+        """Keep what who holds this link says on an item (answer, reason, comment), unless that stands already.
+
+        Who they are, what they have said and what they say now are one transaction, for this is done at every click.
+        The future ends with nothing when the link opens nothing in this campaign; nothing is kept while they have
+        not started or the campaign is not open.
+        """
+        values = {"hash": _hash(token), "today": _today()}
+
+        def work(connection: sa.Connection) -> Kept | None:
+            row = connection.execute(_BY_TOKEN, values).first()
+            if row is None or row.campaign != campaign.id:
+                return None
+            who = Respondent._make(row)
+            answers = answers_of(connection, campaign.id, who.code, who.role)
+            new = Answer(campaign.id, who.code, who.role, item, *said, channel=who.channel)
+            old = answers.get(item, Answer(campaign.id, who.code, who.role, item, ""))
+            if who.state == "open" and who.started and said != (old.answer, old.reason, old.comment):
+                [answers[item]] = insert_answers(connection, [(new, campaign)])
+                if not new.answer:
+                    del answers[item]
+            return Kept(who, answers)
+
+        return self._store.writing(work)
 
     def start(self, campaign: str, code: str, language: str) -> None:
         """Note that this respondent has started, the first time, and the language they answer in, every time.

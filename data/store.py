@@ -741,18 +741,8 @@ class Store:
                     problems.append(dataclasses.replace(error.problems[0], line=line))
         if problems:
             raise StoreError(problems)
-        rows = [_row(answer, campaigns[answer.campaign]) for answer in given]
-
-        def work(connection: sa.Connection) -> datetime:
-            now = datetime.now(UTC)
-            if rows:
-                connection.execute(
-                    layout.answer.insert(), [row if row["at"] else row | {"at": now} for row in rows]
-                )
-            return now
-
-        now = self.write(work)
-        return [dataclasses.replace(answer, at=answer.at or now) for answer in given]
+        rows = [(answer, campaigns[answer.campaign]) for answer in given]
+        return self.write(lambda connection: insert_answers(connection, rows))
 
     def answers(self, campaign_ids: Sequence[str] | None = None) -> pa.Table:
         """The standing answers of these campaigns (of all, without a list), in the order they were given.
@@ -769,10 +759,7 @@ class Store:
 
     def respondent(self, campaign: str, respondent: str, role: str) -> dict[str, Answer]:
         """The standing answers of one respondent in one role, by item."""
-        who = {"campaign": campaign, "respondent": respondent, "role": role}
-        return self.read(
-            lambda connection: {row.item: Answer(*row) for row in connection.execute(_OF_RESPONDENT, who)}
-        )
+        return self.read(lambda connection: answers_of(connection, campaign, respondent, role))
 
     def history(self, campaign: str, respondent: str | None = None, item: str | None = None) -> list[Answer]:
         """Everything ever said in a campaign, in order, changed and taken-back answers included."""
@@ -895,14 +882,14 @@ class Store:
             waiting = [self._queue.get()]
             while not self._queue.empty():  # nobody else takes from it
                 waiting.append(self._queue.get())
-            jobs = [job for job in waiting if job is not None]
+            jobs = [job for job in waiting if job is not None and job.done.set_running_or_notify_cancel()]
             outcomes = self._commit(jobs)
             for job, outcome in zip(jobs, outcomes, strict=True):
                 if isinstance(outcome, Exception):
                     job.done.set_exception(self._failure(outcome, "save"))
                 else:
                     job.done.set_result(outcome)
-            if len(jobs) < len(waiting):
+            if None in waiting:
                 return
 
     def _commit(self, jobs: list[_Job]) -> list[Any]:
@@ -991,12 +978,16 @@ class Store:
 
         The connection is SQLAlchemy's; whatever the work raises undoes all it did.
         """
+        return self.writing(work).result()
+
+    def writing(self, work: Callable[[sa.Connection], T]) -> Future[T]:
+        """Like `write`, for who must not wait here: the future ends when the work is committed, or with why it is not."""
         job = _Job(work)
         with self._closing:  # nothing may be queued behind the end mark: nobody would ever answer
             if self._closed:
                 raise self._error("save", "store-closed")
             self._queue.put(job)
-        return cast("T", job.done.result())
+        return cast("Future[T]", job.done)
 
     def read(self, work: Callable[[sa.Connection], T]) -> T:
         """Do the work on a connection of its own, in one consistent view of the database."""
@@ -1366,6 +1357,25 @@ def _chunks(column: sa.Column[str], ids: Sequence[str] | None) -> Iterable[tuple
     return [
         (column.in_(unique[at : at + _IDS_PER_QUERY]),) for at in range(0, len(unique) or 1, _IDS_PER_QUERY)
     ]
+
+
+def answers_of(connection: sa.Connection, campaign: str, respondent: str, role: str) -> dict[str, Answer]:
+    """The standing answers of one respondent in one role, by item, as the caller's transaction sees them."""
+    who = {"campaign": campaign, "respondent": respondent, "role": role}
+    return {row.item: Answer(*row) for row in connection.execute(_OF_RESPONDENT, who)}
+
+
+def insert_answers(connection: sa.Connection, given: Sequence[tuple[Answer, Campaign]]) -> list[Answer]:
+    """Keep answers, each with its campaign's questionnaire, inside the caller's transaction; they return with their times.
+
+    The texts are the caller's to check.
+    """
+    now = datetime.now(UTC)
+    kept = [answer if answer.at else dataclasses.replace(answer, at=now) for answer, _ in given]
+    if kept:
+        rows = [_row(answer, campaign) for answer, (_, campaign) in zip(kept, given, strict=True)]
+        connection.execute(layout.answer.insert(), rows)
+    return kept
 
 
 def _row(answer: Answer, campaign: Campaign) -> dict[str, object]:

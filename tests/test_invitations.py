@@ -335,6 +335,50 @@ def test_what_respondents_do_is_not_told_one_by_one(
     assert acts(store, campaign) == ["created", "shared"]
 
 
+# Answering by a link
+
+
+def test_an_answer_by_a_link_is_kept_once(store: Store, campaign: str, invitations: Invitations) -> None:
+    """What a link's holder says is kept under their code and way of coming; saying it again adds nothing."""
+    pinned = store.campaign(campaign)
+    begun = invitations.begin(invitations.shared(campaign, "patient").token, "fr")
+    assert begun is not None
+    who, token = begun
+    for _ in range(2):
+        kept = invitations.keep(token, pinned, "i", ("often", "", "a word")).result()
+        assert kept is not None
+        assert kept.who.code == who.code
+        assert kept.answers == store.respondent(campaign, who.code, "patient")
+    assert [(one.answer, one.comment, one.channel) for one in store.history(campaign)] == [
+        ("often", "a word", "shared_link")
+    ]
+    taken_back = invitations.keep(token, pinned, "i", ("", "", "")).result()
+    assert taken_back is not None
+    assert taken_back.answers == store.respondent(campaign, who.code, "patient") == {}
+    assert len(store.history(campaign)) == 2
+
+
+def test_an_answer_that_cannot_be_taken_is_not_kept(
+    store: Store, campaign: str, invitations: Invitations
+) -> None:
+    """An unknown link, one of another campaign, one nobody has begun on, a closed campaign: nothing is kept."""
+    pinned = store.campaign(campaign)
+    said = ("often", "", "")
+    issued = invitations.personal(campaign, "patient", 1)[0]
+    assert invitations.keep("nobody", pinned, "i", said).result() is None
+    assert invitations.keep(issued.token, store.campaign(new_campaign(store)), "i", said).result() is None
+    not_begun = invitations.keep(issued.token, pinned, "i", said).result()
+    assert not_begun is not None
+    assert not_begun.answers == {}
+    invitations.start(campaign, issued.code, "nl")
+    assert invitations.keep(issued.token, pinned, "i", said).result() is not None
+    store.close_campaign(campaign)
+    closed = invitations.keep(issued.token, pinned, "i", ("never", "", "")).result()
+    assert closed is not None
+    assert (closed.who.state, closed.answers["i"].answer) == ("closed", "often")
+    assert len(store.history(campaign)) == 1
+
+
 # Receipts
 
 

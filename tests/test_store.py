@@ -481,6 +481,25 @@ def test_what_waits_together_is_committed_together(store: Store) -> None:
     assert len(store.institutions()) == 12
 
 
+def test_who_no_longer_waits_harms_nobody(store: Store) -> None:
+    """Work that is given up while it waits is not done, work that is given up while it runs is, and the store lives on."""
+    release, started = threading.Event(), threading.Event()
+
+    def slow(connection: sa.Connection) -> str:
+        started.set()
+        release.wait(10)
+        return building("slow")(connection)
+
+    running = store.writing(slow)
+    started.wait(10)
+    waiting = store.writing(building("given-up"))
+    assert (running.cancel(), waiting.cancel()) == (False, True)
+    release.set()
+    assert running.result() == "slow"
+    assert store.write(building("after")) == "after"
+    assert [i.id for i in store.institutions()] == ["after", "slow"]
+
+
 def test_sixteen_threads_lose_nothing_and_get_equal_shares(store: Store) -> None:
     """Threads that save as fast as they can all progress alike, and every acknowledged answer is there."""
     campaign = new_campaign(store).id

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import hashlib
+import inspect
 import json
 import logging
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
@@ -35,13 +37,13 @@ from questionnaires import load_library
 from reports import data_sheet, data_sheet_title
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from data import Campaign, Institution, Invitation, Respondent, Store
     from questionnaires import Item, Questionnaire
 
     Fields = Mapping[str, str]
-    Work = Callable[["Pages", Request, Any], Response]
+    Work = Callable[["Pages", Request, Any], Response | Awaitable[Response]]
 
 COOKIE_SECONDS = 24 * 3600
 """How long a device remembers the form open on it."""
@@ -93,7 +95,7 @@ def routes(store: Callable[[], Store], address: str = "") -> list[Route]:
 
 
 def _endpoint(pages: Pages, works: Mapping[str, Work | None]) -> Callable[[Request], Any]:
-    """Read the request, do the work in a thread, and turn whatever goes wrong into words."""
+    """Read the request, do the work, in a thread if it waits, and turn whatever goes wrong into words."""
 
     async def endpoint(request: Request) -> Response:
         try:
@@ -102,7 +104,9 @@ def _endpoint(pages: Pages, works: Mapping[str, Work | None]) -> Callable[[Reque
                 must_be_ours(request)
                 sent = _sent(request, await body_of(request))
             work = works["POST" if request.method == "POST" else "GET"]
-            return await run_in_threadpool(work, pages, request, sent)  # type: ignore[arg-type]  # the route has it
+            if inspect.iscoroutinefunction(work):
+                return cast("Response", await work(pages, request, sent))
+            return await run_in_threadpool(cast("Callable[..., Response]", work), pages, request, sent)
         except Refusal as refusal:
             return _refused(request, refusal)
         except ClientDisconnect:  # nobody is left to tell
@@ -208,14 +212,15 @@ class Visit:
 
 
 class Pages:
-    """What is done at each address; every method may wait for the store, so none runs in the event loop."""
+    """What is done at each address; methods wait for the store, so they run in threads, but for those that say ``async``."""
 
     def __init__(self, store: Callable[[], Store], address: str = "") -> None:
         self._open = store
         self._address = address
         self._limits = Limits()
         self._known: dict[str, Known] = {}
-        self._kinds: dict[str, str] = {}
+        self._links: dict[str, tuple[str, str]] = {}
+        """The campaign and the role of each link of one person that was followed; they never change."""
 
     @functools.cached_property
     def _store(self) -> Store:
@@ -349,26 +354,37 @@ class Pages:
             {"answers": facts, "now": datetime.now(UTC).isoformat(), **_progress(visit, saved)}
         )
 
-    def answer(self, request: Request, sent: Mapping[str, object]) -> Response:
-        """Keep one answer, and say when it is kept and how far the person is."""
-        visit = self._visit(request)
+    async def answer(self, request: Request, sent: Mapping[str, object]) -> Response:
+        """Keep one answer, and say when it is kept and how far the person is.
+
+        It is asked at every click, so it takes the writer's thread and no other one, unless it is long since this
+        link was seen.
+        """
+        token = request.path_params["token"]
+        campaign, role = self._links.get(token, ("", ""))
+        known = self._known.get(campaign)
+        if known is None or known.until < time.monotonic():
+            visit = await run_in_threadpool(self._visit, request)
+            known, role = visit.known, visit.who.role
         item = sent.get("item")
         try:
             said = Said.of(sent)
         except TypeError as error:
             raise Refusal(422, "r-bad") from error
-        if not isinstance(item, str) or not visit.form.takes(item, said) or visit.who.started is None:
+        if not isinstance(item, str) or not known.form(role).takes(item, said):
             raise Refusal(422, "r-bad")
         if said.fault:
+            visit = await run_in_threadpool(self._visit, request)
             text = render.words()(said.fault, visit.lang, limit=TEXT_LIMIT)
             return render.data({"error": said.fault, "text": text}, 422)
-        saved = self._saved(visit)
-        if said != Said.kept(saved.get(item)):
-            kept = self._store.save(self._answer(visit, item, said))
-            saved[item] = kept
-            if not said.answer:
-                del saved[item]
-        return render.data({**_fact(saved.get(item)), **_progress(visit, saved)})
+        kept = await asyncio.wrap_future(self._invitations.keep(token, known.campaign, item, said))
+        if kept is None:
+            raise self._nobody(request)
+        if said != Said.kept(kept.answers.get(item)):
+            raise Refusal(422, "r-bad") if kept.who.state == "open" else Refusal(409, "r-closed")
+        lang = render.language(request, known.languages, kept.who.language)
+        visit = Visit(request, token, kept.who, known, lang)
+        return render.data({**_fact(kept.answers.get(item)), **_progress(visit, kept.answers)})
 
     def check(self, request: Request, _: Fields) -> Response:
         """Before the end: the questions that have no answer, and no obligation to give one."""
@@ -395,7 +411,7 @@ class Pages:
             receipt=receipt,
             campaign=visit.known.campaign,
             origin=self._origin(request),
-            shared=self._kind(visit.who) == "shared",
+            shared=visit.who.kind == "shared",
         )
         # Somebody else may now begin on this device.
         response.delete_cookie(_cookie(visit.who.invitation), path="/s", httponly=True, samesite="lax")
@@ -454,8 +470,7 @@ class Pages:
         path = request.url.path.rstrip("/")
         if path != request.url.path and path.count("/") > 1:
             return render.onward(path)
-        self._limits.failed(request, "token")
-        raise Refusal(404, "r-unknown")
+        raise self._nobody(request)
 
     # Inside
 
@@ -466,17 +481,21 @@ class Pages:
         """The invitation of the address, or a refusal that does not say which of its causes it has."""
         found = self._invitations.open_shared(request.path_params["token"])
         if found is None:
-            self._limits.failed(request, "token")
-            raise Refusal(404, "r-unknown")
+            raise self._nobody(request)
         return found
+
+    def _nobody(self, request: Request) -> Refusal:
+        """What a link gets that opens nothing; it is counted."""
+        self._limits.failed(request, "token")
+        return Refusal(404, "r-unknown")
 
     def _visit(self, request: Request) -> Visit:
         """Who the address belongs to; the language they ask for is kept."""
         token = request.path_params["token"]
         who = self._invitations.open_personal(token)
         if who is None:
-            self._limits.failed(request, "token")
-            raise Refusal(404, "r-unknown")
+            raise self._nobody(request)
+        self._links[token] = (who.campaign, who.role)
         known = self._campaign(who.campaign)
         lang = render.language(request, known.languages, who.language)
         if who.started and who.state == "open" and request.method == "GET" and lang != who.language:
@@ -494,12 +513,6 @@ class Pages:
             self._known[campaign] = found
         return found
 
-    def _kind(self, who: Respondent) -> str:
-        """Whether this person came by a link of their own or began on a shared one; that never changes."""
-        if who.invitation not in self._kinds:
-            self._kinds |= {one.id: one.kind for one in self._invitations.every(who.campaign)}
-        return self._kinds[who.invitation]
-
     def _open_here(self, request: Request, invitation: Invitation) -> str:
         """The token of the form that is open on this device, if there is one."""
         token = request.cookies.get(_cookie(invitation.id), "")
@@ -510,8 +523,8 @@ class Pages:
         return self._store.respondent(visit.who.campaign, visit.who.code, visit.who.role)
 
     def _answer(self, visit: Visit, item: str, said: Said) -> Answer:
-        channel = "shared_link" if self._kind(visit.who) == "shared" else "own_link"
-        return Answer(visit.who.campaign, visit.who.code, visit.who.role, item, *said, channel=channel)
+        who = visit.who
+        return Answer(who.campaign, who.code, who.role, item, *said, channel=who.channel)
 
     def _read(self, visit: Visit, page: int, sent: Fields) -> tuple[list[Answer], dict[str, Said]]:
         """What was changed on a page since it was drawn: answers to keep, and what cannot be kept yet."""

@@ -396,17 +396,19 @@ class Invitations:
         """Note that this respondent has finished, and return their receipt, ``xxxx-xxxx-xxxx-xxxx``.
 
         The receipt is shown now and never again; a later one of the same respondent replaces it. It can be had
-        after the closing too, since it is what one withdraws with. Raises when there is no such respondent.
+        after the closing too, since it is what one withdraws with; who has not finished by then stays unfinished.
+        Raises when there is no such respondent.
         """
         letters = ("".join(secrets.choice(LETTERS) for _ in range(4)) for _ in range(_RECEIPT_GROUPS))
         receipt = "-".join(letters)
 
         def work(connection: sa.Connection) -> str:
             self._must_be(connection, campaign, "open", "closed")
-            now = datetime.now(UTC)
+            state = sa.select(_C.state).where(_C.id == campaign).scalar_subquery()
+            now = _at(datetime.now(UTC))
             row = {
-                "started": sa.func.coalesce(_R.started, _at(now)),
-                "submitted": now,
+                "started": sa.func.coalesce(_R.started, now),
+                "submitted": sa.case((state == "open", now), else_=_R.submitted),
                 "receipt_hash": _hash(_plain(receipt)),
             }
             self._change(connection, campaign, code, row)

@@ -10,7 +10,8 @@ import sys
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from starlette.applications import Starlette
@@ -175,11 +176,21 @@ def test_a_device_has_one_open_form(place: Place) -> None:
     assert "déjà ouvert" in heading(place.visitor.get(link))
     assert place.visitor.post(link, data={"do": "resume"}).url.path == f"{mine}/1"
     assert len(place.invitations.respondents(place.campaign.id)) == 1
+    place.visitor.post(f"{mine}/answer", json={"item": FIRST, "answer": "dk"})
     assert "vous demande" in heading(place.visitor.post(link, data={"do": "leave"}))
     second = place.begun(link=link)
     assert second != mine
     assert place.visitor.post(f"{second}/finish").status_code == 200
     assert place.begun(link=link) not in {mine, second}
+
+
+def test_leaving_an_empty_form_makes_no_crowd(place: Place) -> None:
+    """Who comes next on a device answers on the form that was left empty there, however often it is left."""
+    link = place.shared()
+    mine = place.begun(link=link)
+    for _ in range(3):
+        assert place.visitor.post(link, data={"do": "leave"}).url.path == f"{mine}/1"
+    assert len(place.invitations.respondents(place.campaign.id)) == 1
 
 
 def test_the_device_remembers_its_form_safely(place: Place) -> None:
@@ -496,6 +507,33 @@ def test_a_new_receipt_replaces_the_old_one(place: Place) -> None:
     new = receipt_of(place.visitor.post(f"{form}/finish"))
     assert place.visitor.post("/withdraw", data={"receipt": old}).status_code == 404
     assert place.visitor.post("/withdraw", data={"receipt": new}).status_code == 200
+
+
+def test_who_did_not_finish_can_withdraw_after_the_closing(place: Place) -> None:
+    """After the closing the last page gives a receipt to who never came to the end, and does not call them finished."""
+    form = place.begun()
+    place.visitor.post(f"{form}/answer", json={"item": FIRST, "answer": "dk"})
+    place.store.close_campaign(place.campaign.id)
+    [action] = re.findall(r'<form method="post" action="([^"]+)"', place.visitor.get(form).text)
+    page = place.visitor.post(action)
+    assert "changer vos réponses" not in page.text.replace("\u2019", "'")
+    assert [one.submitted for one in place.invitations.respondents(place.campaign.id)] == [None]
+    place.visitor.post("/withdraw", data={"receipt": receipt_of(page), "do": "erase"})
+    assert [one.answer for one in place.kept()] == [""]
+
+
+def test_a_questionnaire_that_has_changed_is_not_asked(place: Place) -> None:
+    """When the questionnaire is not to the letter the one the campaign opened with, nobody answers another text under its name."""
+    changed: Any = SimpleNamespace(id=HOSPITAL.id, version=HOSPITAL.version, fingerprint="0" * 64)
+    campaign = place.store.add_campaign(
+        place.campaign.institution,
+        changed,
+        title="Autre texte",
+        year=2026,
+        form="express",
+    )
+    link = f"/s/{place.invitations.shared(campaign.id, 'patient').token}"
+    assert place.visitor.get(link).status_code == 503
 
 
 @pytest.mark.parametrize(

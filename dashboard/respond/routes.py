@@ -168,11 +168,13 @@ class Known:
 
     @property
     def questionnaire(self) -> Questionnaire:
-        """What it is asked with; refused when that is not here in its version."""
+        """What it is asked with; refused when that is not here to the letter."""
         id_, version = self.campaign.questionnaire, self.campaign.version
         found = load_library().get(id_)
-        if found is None or found.version != version:
-            _log.error("The questionnaire %s, version %s, is not here.", id_, version)
+        if found is None or (found.version, found.fingerprint) != (version, self.campaign.fingerprint):
+            _log.error(
+                "The questionnaire %s, version %s, is not here as the campaign opened with it.", id_, version
+            )
             raise Refusal(503, "r-trouble")
         return found
 
@@ -250,13 +252,14 @@ class Pages:
         invitation = self._shared(request)
         known = self._campaign(invitation.campaign, fresh=True)
         name = _cookie(invitation.id)
+        here = self._open_here(request, invitation)
+        # A form left empty is nobody's yet: the next person answers on it, so that leaving makes no crowd.
+        if here and not (sent.get("do") == "leave" and self._answered(here)):
+            return render.onward(f"/r/{here}")
         if sent.get("do") == "leave":
             response = render.onward(request.url.path + _lang(sent, known))
             response.delete_cookie(name, path="/s", httponly=True, samesite="lax")
             return response
-        here = self._open_here(request, invitation)
-        if here:
-            return render.onward(f"/r/{here}")
         if known.campaign.state != "open":
             return render.onward(request.url.path)
         self._limits.began(request, invitation.id)
@@ -428,7 +431,7 @@ class Pages:
         if visit.who.state != "closed":
             return render.onward(visit.address)
         known = self._campaign(visit.who.campaign, fresh=True)
-        return self._after(request, known, visit.lang)
+        return self._after(request, known, visit.lang, visit)
 
     # Withdrawal
 
@@ -518,6 +521,11 @@ class Pages:
         token = request.cookies.get(_cookie(invitation.id), "")
         who = self._invitations.open_personal(token) if token else None
         return token if who and who.invitation == invitation.id and who.submitted is None else ""
+
+    def _answered(self, token: str) -> bool:
+        """Whether anything is said on the form of this link."""
+        who = self._invitations.open_personal(token)
+        return who is not None and bool(self._store.respondent(who.campaign, who.code, who.role))
 
     def _saved(self, visit: Visit) -> dict[str, Answer]:
         return self._store.respondent(visit.who.campaign, visit.who.code, visit.who.role)
@@ -635,7 +643,7 @@ class Pages:
     def _draft(self, request: Request, known: Known, lang: str) -> Response:
         return render.page(request, "draft", lang, languages=known.languages, known=known)
 
-    def _after(self, request: Request, known: Known, lang: str) -> Response:
+    def _after(self, request: Request, known: Known, lang: str, visit: Visit | None = None) -> Response:
         campaign = known.campaign
         levels = after.levels(self._store, campaign, known.questionnaire)
         axes = {
@@ -656,6 +664,8 @@ class Pages:
             axes=axes,
             ladder=", ".join(level.title[lang] for level in load_matrix().levels),
             feedback=self._store.feedback(campaign.id),
+            # Who never came to the end has no receipt yet, and may withdraw all the same.
+            finish=f"{visit.address}/finish" if visit and visit.who.started else "",
         )
 
 

@@ -37,7 +37,7 @@ COUNT_LIMIT = 500
 EXPECTED_LIMIT = 100_000
 """People a shared link may expect."""
 _CODE_LETTERS = 5
-_RECEIPT_GROUPS = 4  # of four letters: 79 bits
+_RECEIPT_LENGTH = 16  # 79 bits
 
 
 class Invitation(NamedTuple):
@@ -392,26 +392,30 @@ class Invitations:
 
         self._store.write(work)
 
-    def submit(self, campaign: str, code: str) -> str:
-        """Note that this respondent has finished, and return their receipt, ``xxxx-xxxx-xxxx-xxxx``.
+    def submit(self, token: str) -> str:
+        """Note that who holds this link has finished, and return their receipt, ``xxxx-xxxx-xxxx-xxxx``.
 
-        The receipt is shown now and never again; a later one of the same respondent replaces it. It can be had
-        after the closing too, since it is what one withdraws with; who has not finished by then stays unfinished.
-        Raises when there is no such respondent.
+        It is made from the link, so that it is the same however often one finishes, and kept as a hash only. It can
+        be had after the closing too, since it is what one withdraws with; who has not finished by then stays
+        unfinished. Raises when the campaign is not open yet, or the link is nobody's.
         """
-        letters = ("".join(secrets.choice(LETTERS) for _ in range(4)) for _ in range(_RECEIPT_GROUPS))
-        receipt = "-".join(letters)
+        number = int(hashlib.sha256(f"receipt {token}".encode()).hexdigest(), 16)
+        letters = [
+            LETTERS[number // len(LETTERS) ** place % len(LETTERS)] for place in range(_RECEIPT_LENGTH)
+        ]
+        receipt = "-".join("".join(letters[at : at + 4]) for at in range(0, _RECEIPT_LENGTH, 4))
 
         def work(connection: sa.Connection) -> str:
-            self._must_be(connection, campaign, "open", "closed")
-            state = sa.select(_C.state).where(_C.id == campaign).scalar_subquery()
+            row = connection.execute(_BY_TOKEN, {"hash": _hash(token), "today": _today()}).first()
+            if row is None:
+                raise self._error("link", "invitation-link")
+            who = Respondent._make(row)
+            self._must_be(connection, who.campaign, "open", "closed")
             now = _at(datetime.now(UTC))
-            row = {
-                "started": sa.func.coalesce(_R.started, now),
-                "submitted": sa.case((state == "open", now), else_=_R.submitted),
-                "receipt_hash": _hash(_plain(receipt)),
-            }
-            self._change(connection, campaign, code, row)
+            said: dict[str, Any] = {"receipt_hash": _hash(_plain(receipt))}
+            if who.state == "open":
+                said |= {"started": sa.func.coalesce(_R.started, now), "submitted": now}
+            self._change(connection, who.campaign, who.code, said)
             return receipt
 
         return self._store.write(work)

@@ -206,7 +206,7 @@ def test_nobody_begins_while_the_campaign_is_not_open(store: Store, invitations:
         refusal("store-not-open", lambda: invitations.start(campaign, own.code, "fr"))
 
     nothing_begins()
-    refusal("store-not-open", lambda: invitations.submit(campaign, own.code))
+    refusal("store-not-open", lambda: invitations.submit(own.token))
     store.open_campaign(campaign)
     invitations.start(campaign, own.code, "fr")
     assert invitations.begin(shared.token, "fr") is not None
@@ -256,7 +256,7 @@ def test_standing_counts_each_role(campaign: str, invitations: Invitations) -> N
     invitations.shared(campaign, "direction", expected=12)
     invitations.shared(campaign, "association")
     invitations.start(campaign, patients[0].code, "fr")
-    invitations.submit(campaign, patients[1].code)
+    invitations.submit(patients[1].token)
     shared = invitations.shared(campaign, "patient", expected=10)
     invitations.begin(shared.token, "fr")
     assert invitations.standing(campaign) == [
@@ -273,7 +273,7 @@ def test_standing_leaves_out_revoked_links_and_who_withdrew(campaign: str, invit
     invitations.start(campaign, people[0].code, "fr")
     for one in (people[0], people[1], shared):
         invitations.revoke(one.invitation.id)
-    invitations.erase(invitations.submit(campaign, people[2].code))
+    invitations.erase(invitations.submit(people[2].token))
     assert invitations.standing(campaign) == [Standing("patient", 2, 1, 0)]
 
 
@@ -303,8 +303,8 @@ def test_standing_never_counts_more_than_came_before(steps: list[tuple[str, int]
                 invitations.erase(receipts.pop(n))
             elif what == "start" and n not in gone:
                 invitations.start(campaign, people[n].code, "fr")
-            elif what == "submit" and n not in gone:
-                receipts[n] = invitations.submit(campaign, people[n].code)
+            elif what == "submit" and invitations.open_personal(people[n].token):
+                receipts[n] = invitations.submit(people[n].token)
         standing = {one.role: one for one in invitations.standing(campaign)}
         relatives, patients = standing["relative"], standing.get("patient", Standing("patient", 0, 0, 0))
         assert patients.submitted == len(receipts) <= patients.started <= patients.invited <= 5 - len(gone)
@@ -331,7 +331,7 @@ def test_what_respondents_do_is_not_told_one_by_one(
     shared = invitations.shared(campaign, "patient")
     begun = invitations.begin(shared.token, "fr")
     assert begun is not None
-    invitations.submit(campaign, begun[0].code)
+    invitations.submit(begun[1])
     assert acts(store, campaign) == ["created", "shared"]
 
 
@@ -385,7 +385,7 @@ def test_an_answer_that_cannot_be_taken_is_not_kept(
 def test_a_receipt_is_found_however_it_is_spelled(campaign: str, invitations: Invitations) -> None:
     """Capitals, spaces and dashes make no difference to a receipt, and a wrong letter does."""
     [own] = invitations.personal(campaign, "patient", 1)
-    receipt = invitations.submit(campaign, own.code)
+    receipt = invitations.submit(own.token)
     assert re.fullmatch(r"([2-9a-z]{4}-){3}[2-9a-z]{4}", receipt)
     for spelled in (receipt, receipt.upper(), receipt.replace("-", ""), f" {receipt.replace('-', ' - ')}\n"):
         found = invitations.by_receipt(spelled)
@@ -396,15 +396,13 @@ def test_a_receipt_is_found_however_it_is_spelled(campaign: str, invitations: In
         assert invitations.by_receipt(unknown) is None
 
 
-def test_a_second_submission_replaces_the_receipt(campaign: str, invitations: Invitations) -> None:
-    """Submitting again gives a new receipt and stops the old one, which then withdraws nothing."""
-    [own] = invitations.personal(campaign, "patient", 1)
-    first, second = (invitations.submit(campaign, own.code) for _ in range(2))
-    assert first != second
-    assert invitations.by_receipt(first) is None
-    assert invitations.by_receipt(second) is not None
-    refusal("invitation-receipt", lambda: invitations.erase(first))
-    assert invitations.standing(campaign) == [Standing("patient", 1, 1, 1)]
+def test_a_receipt_stays_the_same(campaign: str, invitations: Invitations) -> None:
+    """Submitting again gives the same receipt, each person has their own, and it does not tell the link."""
+    own, other = invitations.personal(campaign, "patient", 2)
+    first, second = (invitations.submit(own.token) for _ in range(2))
+    assert first == second != invitations.submit(other.token)
+    assert invitations.by_receipt(first) is not None
+    assert invitations.standing(campaign) == [Standing("patient", 2, 2, 2)]
 
 
 def test_a_receipt_can_be_had_after_the_closing(
@@ -414,7 +412,7 @@ def test_a_receipt_can_be_had_after_the_closing(
     [own] = invitations.personal(campaign, "patient", 1)
     answer_all(store, campaign, own.code)
     store.close_campaign(campaign)
-    assert invitations.erase(invitations.submit(campaign, own.code)) == 3
+    assert invitations.erase(invitations.submit(own.token)) == 3
 
 
 # Withdrawing
@@ -428,7 +426,7 @@ def test_withdrawing_empties_everything_and_keeps_the_facts(
     gone, other = invitations.personal(campaign, "patient", 2)
     for one in (gone, other):
         answer_all(store, campaign, one.code, comment="Merci")
-    receipt = invitations.submit(campaign, gone.code)
+    receipt = invitations.submit(gone.token)
     before = store.history(campaign, other.code)
     if closed:
         store.close_campaign(campaign)
@@ -456,12 +454,12 @@ def test_withdrawing_empties_everything_and_keeps_the_facts(
 def test_nobody_withdraws_twice(store: Store, campaign: str, invitations: Invitations) -> None:
     """A receipt that was used is unknown afterwards, and nothing more can be done under its code."""
     [own] = invitations.personal(campaign, "patient", 1)
-    receipt = invitations.submit(campaign, own.code)
+    receipt = invitations.submit(own.token)
     assert invitations.erase(receipt) == 0
     assert invitations.by_receipt(receipt) is None
     refusal("invitation-receipt", lambda: invitations.erase(receipt))
     refusal("invitation-respondent", lambda: invitations.start(campaign, own.code, "fr"))
-    refusal("invitation-respondent", lambda: invitations.submit(campaign, own.code))
+    refusal("invitation-link", lambda: invitations.submit(own.token))
     refusal("invitation-withdrawn", lambda: invitations.renew(own.invitation.id))
     assert acts(store, campaign).count("withdrawn") == 1
 
@@ -470,7 +468,7 @@ def test_two_withdrawals_at_once_are_one(store: Store, campaign: str, invitation
     """Of threads that use one receipt at the same moment, one withdraws and the others are told it is used."""
     [own] = invitations.personal(campaign, "patient", 1)
     answer_all(store, campaign, own.code)
-    receipt = invitations.submit(campaign, own.code)
+    receipt = invitations.submit(own.token)
     together = threading.Barrier(4)
 
     def erase(_: int) -> int | str:
@@ -490,7 +488,7 @@ def test_the_database_takes_no_answer_of_who_withdrew(
 ) -> None:
     """An answer that was under way while its respondent withdrew is refused, alone and among others."""
     gone, other = invitations.personal(campaign, "patient", 2)
-    invitations.erase(invitations.submit(campaign, gone.code))
+    invitations.erase(invitations.submit(gone.token))
     late = Answer(campaign, gone.code, "patient", "i", "often", "", "trop tard")
     refusal("store-withdrawn", lambda: store.save(late))
     refusal(
@@ -521,7 +519,7 @@ def test_what_was_erased_is_in_no_file(tmp_path: Path) -> None:
                     for one in people
                 ]
             )
-        receipts = [invitations.submit(campaign, one.code) for one in people]
+        receipts = [invitations.submit(one.token) for one in people]
         assert all(f"<{one.code}>".encode() in files_of(tmp_path) for one in people)
         for k in (5, 0, 11):
             assert invitations.erase(receipts[k]) == 30
@@ -565,7 +563,7 @@ def test_after_a_withdrawal_a_database_server_holds_no_text_either(
             return (postgres_server.data / str(path)).read_bytes()
 
         assert b"xQ7-unique-words" in kept()
-        invitations.erase(invitations.submit(campaign, one.code))
+        invitations.erase(invitations.submit(one.token))
         assert b"xQ7-unique-words" not in kept()
 
 
@@ -576,7 +574,7 @@ def test_a_reader_at_work_does_not_keep_anybody_from_withdrawing(tmp_path: Path)
         people = invitations.personal(campaign, "patient", 2)
         for one in people:
             answer_all(store, campaign, one.code, comment=f"<{one.code}>")
-        receipts = [invitations.submit(campaign, one.code) for one in people]
+        receipts = [invitations.submit(one.token) for one in people]
         other = sa.create_engine(f"sqlite:///{tmp_path}/pomey.db")
         with other.connect() as reader:
             reader.exec_driver_sql("BEGIN")
@@ -598,7 +596,7 @@ def test_no_token_and_no_receipt_is_kept(tmp_path: Path) -> None:
         shared = invitations.shared(campaign, "patient")
         begun = invitations.begin(shared.token, "fr")
         assert begun is not None
-        receipt = invitations.submit(campaign, begun[0].code)
+        receipt = invitations.submit(begun[1])
         secret = [one.token for one in (*issued, shared, invitations.renew(issued[0].invitation.id))]
         secret += [begun[1], receipt, receipt.replace("-", "")]
         kept = files_of(tmp_path)
@@ -621,7 +619,7 @@ def test_texts_are_forgotten_when_their_time_has_come(
 ) -> None:
     """After the retention period reasons, comments, links and receipts are gone and the chosen answers stay."""
     own, other = invitations.personal(campaign, "patient", 2)
-    receipt = invitations.submit(campaign, own.code)
+    receipt = invitations.submit(own.token)
     for one in (own, other):
         answer_all(store, campaign, one.code, comment="Merci")
     before = store.answers().column("answer").to_pylist()
@@ -673,7 +671,7 @@ def test_a_withdrawal_after_the_closing_does_not_stand_for_forgetting(
     """One person's withdrawal from a closed campaign leaves the others' texts to be forgotten in their time."""
     [own] = invitations.personal(campaign, "patient", 1)
     store.save(Answer(campaign, "p1", "patient", "i", "often", "", "Merci"))
-    receipt = invitations.submit(campaign, own.code)
+    receipt = invitations.submit(own.token)
     closed_on(store, campaign, datetime(2020, 1, 1, tzinfo=UTC))
     invitations.erase(receipt)
     assert invitations.expire(date(2030, 1, 1)) == [campaign]
@@ -760,8 +758,7 @@ def test_what_is_unknown_is_refused_or_empty(campaign: str, invitations: Invitat
     refusal("invitation-unknown", lambda: invitations.renew("i-none"))
     refusal("invitation-unknown", lambda: invitations.revoke(""))
     refusal("invitation-respondent", lambda: invitations.start(campaign, "p-none", "fr"))
-    refusal("invitation-respondent", lambda: invitations.submit(campaign, "p-none"))
-    refusal("store-unknown-campaign", lambda: invitations.submit("none", own.code))
+    refusal("invitation-link", lambda: invitations.submit("none"))
     refusal("not-among", lambda: invitations.start(campaign, own.code, "xx"))
     refusal("not-among", lambda: invitations.begin(shared.token, ""))
     refusal("invitation-receipt", lambda: invitations.erase(""))

@@ -499,14 +499,15 @@ def test_withdrawal_is_confirmed_then_complete(place: Place) -> None:
     assert (again.status_code, heading(again)) == (404, "Effacer mes réponses")
 
 
-def test_a_new_receipt_replaces_the_old_one(place: Place) -> None:
-    """Who lost the receipt gets another; the first one opens nothing any more."""
+def test_the_receipt_can_be_seen_again(place: Place) -> None:
+    """Who reloads the page of the receipt, or lost it, sees the same one; no other person's is like it."""
     form = place.begun()
-    old = receipt_of(place.visitor.post(f"{form}/finish"))
+    first = receipt_of(place.visitor.post(f"{form}/finish"))
     assert heading(place.visitor.get(form)) == "Vous avez terminé. Merci."
-    new = receipt_of(place.visitor.post(f"{form}/finish"))
-    assert place.visitor.post("/withdraw", data={"receipt": old}).status_code == 404
-    assert place.visitor.post("/withdraw", data={"receipt": new}).status_code == 200
+    assert receipt_of(place.visitor.post(f"{form}/finish")) == first
+    other = place.begun(place.another())
+    assert receipt_of(place.visitor.post(f"{other}/finish")) != first
+    assert place.visitor.post("/withdraw", data={"receipt": first}).status_code == 200
 
 
 def test_who_did_not_finish_can_withdraw_after_the_closing(place: Place) -> None:

@@ -296,7 +296,7 @@ class Pages:
         if visit.who.state == "draft":
             return self._draft(request, visit.known, visit.lang)
         if visit.who.state == "closed":
-            return render.onward(f"{visit.address}/after")
+            return render.onward(f"{visit.address}/after{_lang(request.query_params, visit.known)}")
         if visit.who.started is None:
             return self._welcome(request, visit.known, visit.lang, visit.who.role, "personal")
         if visit.who.submitted is not None:
@@ -406,7 +406,7 @@ class Pages:
         visit = self._visit(request)
         if visit.who.started is None or visit.who.state == "draft":
             return render.onward(visit.address)
-        receipt = self._invitations.submit(visit.who.campaign, visit.who.code)
+        receipt = self._invitations.submit(visit.token)
         response = self._page(
             visit,
             "receipt",

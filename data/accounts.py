@@ -78,13 +78,21 @@ class Accounts:
     """The accounts of a store.
 
     Passwords are kept as Argon2 hashes and sign-ins as SHA-256 of their token: neither can be read back. Every method
-    that changes something raises `StoreError` when it cannot, and then nothing changed.
+    that changes something raises `StoreError` when it cannot, and then nothing changed; what changes who may do what
+    leaves a line of history by ``author``.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def add(self, id: str, name: str = "", password: str | None = None) -> Account:  # noqa: A002  # the column's name
+    def add(
+        self,
+        id: str,  # noqa: A002  # the column's name
+        name: str = "",
+        password: str | None = None,
+        *,
+        author: str = "",
+    ) -> Account:
         """Keep a new account, with no permission yet."""
         id_ = _known_as(id)
         if not _ID.fullmatch(id_):
@@ -99,22 +107,23 @@ class Accounts:
             now = datetime.now(UTC)
             row = {"id": id_, "name": name.strip(), "password_hash": hashed, "created": now, "disabled": None}
             connection.execute(layout.account.insert(), row)
+            note(connection, author, "account_added", detail={"account": id_})
             return Account(id_, name.strip(), now, None, hashed is not None)
 
         return self._store.write(work)
 
-    def set_password(self, id: str, password: str) -> None:  # noqa: A002  # likewise
+    def set_password(self, id: str, password: str, *, author: str = "") -> None:  # noqa: A002  # likewise
         """Replace the password; whoever was signed in with the old one no longer is."""
         hashed = _hashed(_known_as(id), password)
-        self._change(id, {"password_hash": hashed})
+        self._change(id, {"password_hash": hashed}, "password_set", author)
 
-    def disable(self, id: str) -> None:  # noqa: A002  # likewise
+    def disable(self, id: str, *, author: str = "") -> None:  # noqa: A002  # likewise
         """Let nobody in with this account any more, at once; its permissions stay for the day it is enabled again."""
-        self._change(id, {"disabled": datetime.now(UTC)})
+        self._change(id, {"disabled": datetime.now(UTC)}, "account_disabled", author)
 
-    def enable(self, id: str) -> None:  # noqa: A002  # likewise
+    def enable(self, id: str, *, author: str = "") -> None:  # noqa: A002  # likewise
         """Let a disabled account in again."""
-        self._change(id, {"disabled": None})
+        self._change(id, {"disabled": None}, "account_enabled", author)
 
     def check_grant(self, institution: str, role: str) -> None:
         """Refuse a role or an institution that does not exist."""
@@ -146,7 +155,8 @@ class Accounts:
             id_ = _must_exist(connection, id)
             gone = connection.execute(layout.permission.delete().where(*_permission(id_, institution)))
             if gone.rowcount:
-                note(connection, author, "withdrawn", institution=institution, detail={"account": id_})
+                told = {"account": id_}
+                note(connection, author, "grant_withdrawn", institution=institution, detail=told)
 
         self._store.write(work)
 
@@ -242,13 +252,14 @@ class Accounts:
         gone = layout.sign_in.delete().where(layout.sign_in.c.token_hash == _token_hash(token))
         self._store.write(lambda connection: connection.execute(gone))
 
-    def _change(self, id_: str, values: dict[str, Any]) -> None:
+    def _change(self, id_: str, values: dict[str, Any], what: str, author: str) -> None:
         """Change an account and end its sign-ins."""
 
         def work(connection: sa.Connection) -> None:
             known = _must_exist(connection, id_)
             connection.execute(layout.account.update().where(layout.account.c.id == known).values(values))
             connection.execute(layout.sign_in.delete().where(layout.sign_in.c.account == known))
+            note(connection, author, what, detail={"account": known})
 
         self._store.write(work)
 

@@ -175,7 +175,7 @@ def _pour(connection: sa.Connection, out: IO[bytes]) -> None:
                 sha256=counted.digest.hexdigest(),
                 last_id=_last_id(connection, table),
             )
-        manifest = Manifest(format=FORMAT, layout=layout.REVISION, made=made, tables=members)
+        manifest = Manifest(format=FORMAT, layout=layout.TABLES, made=made, tables=members)
         archive.writestr(MANIFEST, manifest.model_dump_json(indent=1))
 
 
@@ -225,8 +225,8 @@ def _manifest(file: Path, archive: zipfile.ZipFile) -> Manifest:
         text = archive.read(MANIFEST)
         told = from_json(text)
         form, tables = told["format"], told["layout"]
-        if (form, tables) != (FORMAT, layout.REVISION):
-            ours = f"{FORMAT} / {layout.REVISION}"
+        if (form, tables) != (FORMAT, layout.TABLES):
+            ours = f"{FORMAT} / {layout.TABLES}"
             raise _refused(file, MANIFEST, "backup-version", found=f"{form} / {tables}", ours=ours)
         manifest = Manifest.model_validate_json(text)
     except (*_BROKEN, KeyError, TypeError) as error:

@@ -22,10 +22,12 @@ def import_table(
     *,
     name: str | None = None,
     skip_bad_rows: bool = False,
+    author: str = "",
 ) -> tuple[int, tuple[Problem, ...]]:
     """Read a table and keep its rows: (how many were new, the rows that were skipped).
 
-    An answer that already stands is not kept twice, so that importing a file again changes nothing.
+    An answer that already stands is not kept twice, so that importing a file again changes nothing. What is new leaves
+    lines of history by ``author``.
 
     Raises:
         Refused: the table does not fit, or names an assessment the store does not know; nothing is kept.
@@ -33,10 +35,10 @@ def import_table(
     table = read_table(source, kind, questionnaire, name=name, skip_bad_rows=skip_bad_rows)
     file = name or (str(source) if isinstance(source, Path) else "upload")
     if kind == "assessments":
-        return store.add_assessments(table.frame.to_pylist(), questionnaire), table.skipped
+        return store.add_assessments(table.frame.to_pylist(), questionnaire, author=author), table.skipped
     _know_all(store, table, file)
     if kind == "evidence":
-        return store.add_evidence(table.frame), table.skipped
+        return store.add_evidence(table.frame, author=author), table.skipped
     answers = _answers(table)
     standing = store.answers(sorted({answer.campaign for answer in answers}))
     kept = {
@@ -52,7 +54,7 @@ def import_table(
         for a in answers
         if kept.get((a.campaign, a.respondent, a.role, a.item)) != (a.answer, a.reason, a.comment)
     ]
-    store.save_many(new)
+    store.save_many(new, imported_by=author)
     return len(new), table.skipped
 
 

@@ -93,12 +93,21 @@ class Kept(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """How many people of a role were invited, have started and have submitted; who withdrew is not counted."""
+    """How many people of a role were invited, have started and have submitted; who withdrew is not counted.
+
+    ``invited`` is none when a shared link reached nobody knows how many.
+    """
 
     role: str
-    invited: int
+    invited: int | None
     started: int
     submitted: int
+
+    @property
+    def rate(self) -> float | None:
+        """The share of those invited who have submitted; none when nobody can say how many were."""
+        # more on a shared link than it was said to reach: how many it did reach is not known
+        return self.submitted / self.invited if self.invited and self.submitted <= self.invited else None
 
 
 class Issued(NamedTuple):
@@ -204,7 +213,7 @@ class Invitations:
         """Make one link for many people: each who begins on it becomes a respondent; refuses as `personal` does."""
         self._check(campaign, role, label, expires)
         if expected is not None and not 1 <= expected <= EXPECTED_LIMIT:
-            raise self._error("expected", "invitation-count", found=expected, limit=EXPECTED_LIMIT)
+            raise self._error("expected", "invitation-expected", found=expected, limit=EXPECTED_LIMIT)
 
         def work(connection: sa.Connection) -> Issued:
             institution = self._must_be(connection, campaign, "draft", "open")
@@ -270,6 +279,10 @@ class Invitations:
             lambda connection: [Invitation._make(row) for row in connection.execute(query)]
         )
 
+    def free_code(self, campaign: str) -> str:
+        """A code that nobody in the campaign answers under, for somebody without a link; it is not kept aside."""
+        return self._store.read(lambda connection: _new_codes(connection, campaign, 1)[0])
+
     def respondents(self, campaign: str) -> list[Respondent]:
         """The respondents of a campaign, oldest first, those who withdrew included."""
         query = _RESPONDENTS.where(_R.campaign == campaign).order_by(_R.created, _R.code)
@@ -280,10 +293,11 @@ class Invitations:
     def standing(self, campaign: str) -> list[Standing]:
         """How far each role is that somebody of was invited, in the matrix's order.
 
-        A shared link counts the people it expects, none when unknown, so more may start than were invited. A
-        revoked link counts no more as an invitation, except for a person who had started on their own one.
+        A shared link counts the people it expects, so more may start than were invited. A revoked link counts no
+        more as an invitation, except for a person who had started on their own one.
         """
-        links = sa.select(_I.role, sa.func.coalesce(sa.func.sum(_I.expected), 0)).where(
+        unknown = sa.func.count() - sa.func.count(_I.expected)  # links that do not say how many they expect
+        links = sa.select(_I.role, sa.case((unknown == 0, sa.func.sum(_I.expected)))).where(
             _I.campaign == campaign, _I.kind == "shared", _I.revoked.is_(None)
         )
         invited = sa.and_(_I.kind == "personal", sa.or_(_I.revoked.is_(None), _R.started.is_not(None)))
@@ -303,7 +317,7 @@ class Invitations:
             found = {row[0]: Standing(*row) for row in connection.execute(people.group_by(_R.role))}
             for role, count in expected.items():
                 one = found.get(role, Standing(role, 0, 0, 0))
-                found[role] = one._replace(invited=one.invited + count)
+                found[role] = one._replace(invited=None if count is None else (one.invited or 0) + count)
             shown = [role for role, one in found.items() if role in expected or any(one[1:])]
             return [found[role] for role in load_matrix().lens_of if role in shown]
 

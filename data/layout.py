@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest migration, so that opening a current store need not load the migration machinery."""
+TABLES = "0002"
+"""The newest migration that changed a table or a column: backups of stores since then hold the same."""
 VERSION_TABLE = "pomey_version"
 """The migrations' own table: its name also tells our databases from anybody else's."""
 

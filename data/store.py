@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import unicodedata
+from collections import Counter
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -31,7 +32,7 @@ from sqlalchemy.pool import StaticPool
 
 from data import layout
 from data.layout import REVISION, VERSION_TABLE
-from matrix import Problem, Refused, nearest, register_refusals
+from matrix import Problem, Refused, load_matrix, nearest, register_refusals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -79,9 +80,11 @@ _POSTGRES_CODES = {
 }
 _CUT_OFF = ("08", "57P", "53300")  # how they begin when the connection ended or there is no room for one
 _SQLITE = b"SQLite format 3\0"
-_GUARDS = {  # what the database's own guards say of an answer they refuse
+_GUARDS = {  # what the database's own guards say of what they refuse
     "the campaign is not open": "store-not-open",
+    "the campaign is closed": "store-evidence-closed",
     "the respondent has withdrawn": "store-withdrawn",
+    "a withdrawal stands": "store-withdrawn",
 }
 _OTHERWISE = {"draft": "store-not-draft", "open": "store-not-open", "closed": "store-not-closed"}
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -116,6 +119,8 @@ EDITABLE = frozenset(
     ]
 )
 """The fields of a campaign that can change."""
+BY_AXIS = ("out_of_scope", "scope_views", "targets")
+"""Those that are kept by axis."""
 WHEN_CLOSED = frozenset({"anchor", "next_date", "retention_months", "archived"})
 """Those that can change once it is closed: none that the results rest on."""
 
@@ -197,8 +202,8 @@ class Campaign:
 class Event(NamedTuple):
     """One line of history: when, who, about what, what was done and, in ``detail``, each field's old and new value.
 
-    ``what`` is ``created``, ``edited``, ``opened``, ``closed``, ``reopened``, ``archived``, ``restored`` or a word of
-    another part of the store.
+    ``what`` is ``created``, ``edited``, ``opened``, ``closed``, ``reopened``, ``archived``, ``restored``, ``imported``,
+    ``evidence_added``, ``feedback_added``, ``feedback_removed`` or a word of another part of the store.
     """
 
     at: datetime
@@ -210,7 +215,10 @@ class Event(NamedTuple):
 
 
 class Change(NamedTuple):
-    """An answer that was changed after its campaign had been reopened: what stood at the closing, what stands now."""
+    """An answer changed after a reopening: what stood at the closing before it, and what stood at the end of it.
+
+    The end is the next closing, or now; ``at`` is when the new answer was given, as it says itself.
+    """
 
     respondent: str
     role: str
@@ -251,12 +259,17 @@ class Answer:
 
 
 class Progress(NamedTuple):
-    """How far one role is: respondents with a standing answer, standing answers, time of the last one."""
+    """How far one role is: respondents with a standing answer, standing answers, time of the last one.
+
+    ``written`` is how many answers and erasures the campaign has seen in all roles: it grows with each of them,
+    whatever time an answer says it was given at.
+    """
 
     role: str
     respondents: int
     answers: int
     last_at: datetime
+    written: int
 
 
 _at = pa.timestamp("us", tz="UTC")
@@ -324,6 +337,7 @@ class Store:
         self._closed = False
         self._closing = threading.Lock()
         self._pinned: dict[str, Campaign] = {}
+        self._held: tuple[Path, tuple[int, int]] | None = None  # the file that was opened, where there is one
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         if url.drivername not in _SUPPORTED:
             raise self._error("address", "store-url")
@@ -334,6 +348,8 @@ class Store:
             raise self._error("address", "store-driver", why=error) from error
         except (sa.exc.ArgumentError, sa.exc.InvalidRequestError, ValueError) as error:
             raise self._error("address", "store-url") from error
+        # A connection would make a new file where there is none.
+        event.listen(self._writer, "do_connect", lambda *_: self._must_be_here())
         try:
             self._prepare()
         except Exception as error:
@@ -419,7 +435,11 @@ class Store:
         author: str = "",
         **changes: Any,
     ) -> Institution:
-        """Change ``name``, ``country``, ``type``, ``beds`` or ``archived``, and keep a line of history."""
+        """Change ``name``, ``country``, ``type``, ``beds`` or ``archived``, and keep a line of history.
+
+        Raises `StoreError` for putting away an institution whose campaigns are still open: they would go on taking
+        answers that nobody sees.
+        """
         unknown = changes.keys() - {"name", "country", "type", "beds", "archived"}
         if unknown:
             raise TypeError(f"an institution has no {', '.join(sorted(unknown))} to change")
@@ -429,8 +449,10 @@ class Store:
         def work(connection: sa.Connection) -> Institution:
             self._must_exist(connection, layout.institution, institution, "store-unknown-institution")
             query = sa.select(layout.institution).where(layout.institution.c.id == institution)
-            old = Institution(*connection.execute(query).one())
+            old = Institution(*connection.execute(query.with_for_update()).one())
             new = dataclasses.replace(old, **changes)
+            if new.archived and not old.archived:
+                self._must_be_over(connection, institution)
             if told := _changes(old, new):
                 connection.execute(
                     layout.institution.update().where(layout.institution.c.id == institution), changes
@@ -467,7 +489,8 @@ class Store:
         """Keep a new campaign, pinned to this version and fingerprint of the questionnaire.
 
         Its id is made from the title and year unless given; ``settings`` are other fields that `edit_campaign` can
-        change. Raises when the institution is unknown, the id is taken, or an axis is left out without a reason.
+        change. Raises when the institution is unknown or put away, the id is taken, or an axis is left out without a
+        reason.
         """
         reasons = dict(out_of_scope or {})
         checked = {"title": title, "out_of_scope": reasons, "scope": scope, **settings}
@@ -481,7 +504,7 @@ class Store:
                 raise self._error(place, "not-among", known, found=found)
 
         def work(connection: sa.Connection) -> Campaign:
-            self._must_exist(connection, layout.institution, institution, "store-unknown-institution")
+            self._must_be_in_use(connection, institution)
             new = Campaign(
                 id=self._new_id(
                     connection, layout.campaign, id, title if str(year) in title else f"{title} {year}"
@@ -504,8 +527,7 @@ class Store:
                 opened=now if state == "open" else None,
                 **settings,
             )
-            _insert_campaign(connection, new)
-            note(connection, author, "created", institution=institution, campaign=new.id)
+            _insert_campaign(connection, new, author)
             return new
 
         return self.write(work)
@@ -515,20 +537,31 @@ class Store:
         campaign: str,
         *,
         author: str = "",
+        by_axis: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
         **changes: Any,
     ) -> Campaign:
         """Change fields of a campaign and keep a line of history with their old and new values.
 
-        What it was asked with (questionnaire, version, form) and where never changes. A closed campaign lets only
-        `WHEN_CLOSED` change: raises `StoreError` for the others, and `TypeError` for a field that can never change.
+        ``by_axis`` changes single axes of the fields `BY_AXIS` and leaves their others to whoever changes those; a value
+        of none takes the axis out. What it was asked with (questionnaire, version, form) and where never changes. A
+        closed campaign lets only `WHEN_CLOSED` change: raises `StoreError` for the others, for putting away an
+        assessment that is open, and `TypeError` for a field that can never change.
         """
-        if unknown := changes.keys() - EDITABLE:
+        if unknown := (changes.keys() - EDITABLE) | (by_axis.keys() - set(BY_AXIS)):
             raise TypeError(f"a campaign has no {', '.join(sorted(unknown))} to change")
-        self._check_settings(changes)
+        given = {
+            name: {axis: value for axis, value in own.items() if value is not None}
+            for name, own in by_axis.items()
+        }
+        for settings in (changes, given):
+            self._check_settings(settings)
 
         def work(connection: sa.Connection) -> Campaign:
             old = self._find_campaign(connection, campaign, lock=True)
-            new = dataclasses.replace(old, **changes)
+            merged = {name: _merged(getattr(old, name), own) for name, own in by_axis.items()}
+            new = dataclasses.replace(old, **(changes | merged))
+            if new.archived and not old.archived and old.kind == "assessment" and old.state == "open":
+                raise self._error("campaign", "store-archive-open", open=old.title)
             told = _changes(old, new)
             if old.state == "closed" and (locked := sorted(told.keys() - WHEN_CLOSED)):
                 raise self._error("campaign", "store-campaign-locked", fields=", ".join(locked))
@@ -571,19 +604,26 @@ class Store:
         author: str,
         detail: Mapping[str, Any] = MappingProxyType({}),
     ) -> Campaign:
-        """Bring a campaign from one state to the next, or refuse when it is in another one."""
+        """Bring a campaign from one state to the next, or refuse when it is in another one or put away."""
 
         def work(connection: sa.Connection) -> Campaign:
             old = self._find_campaign(connection, campaign, lock=True)
             if old.state != before:
                 raise self._error("campaign", _OTHERWISE[before], id=campaign)
-            now = datetime.now(UTC)
+            if after == "open":
+                self._must_be_in_use(connection, old.institution)
+                if old.archived:
+                    raise self._error("campaign", "store-put-away", name=old.title)
+            now, told = datetime.now(UTC), dict(detail)
+            if after == "closed":  # what comes later was said after a reopening, whatever time it gives
+                last = sa.select(sa.func.max(layout.answer.c.id)).where(layout.answer.c.campaign == campaign)
+                told["last_answer"] = connection.execute(last).scalar() or 0
             # A campaign that is reopened keeps the day it first opened.
             opened, closed = (old.opened or now, None) if after == "open" else (old.opened, now)
             new = dataclasses.replace(old, state=after, opened=opened, closed=closed)
             row = {"state": after, "opened": opened, "closed": closed}
             connection.execute(layout.campaign.update().where(layout.campaign.c.id == campaign), row)
-            note(connection, author, what, institution=old.institution, campaign=campaign, detail=detail)
+            note(connection, author, what, institution=old.institution, campaign=campaign, detail=told)
             return new
 
         return self.write(work)
@@ -596,35 +636,47 @@ class Store:
             query = query.where(layout.event.c.institution == institution)
         if campaign is not None:
             query = query.where(layout.event.c.campaign == campaign)
-        return self.read(
-            lambda connection: [
-                Event(row.at, row.author, row.institution, row.campaign, row.what, json.loads(row.detail))
-                for row in connection.execute(query)
-            ]
-        )
+        return self.read(lambda connection: [_as_event(row) for row in connection.execute(query)])
 
     def changed_after_reopening(self, campaign: str, roles: Iterable[str]) -> list[Change]:
-        """The answers of these roles that stood at the first closing and were changed or taken back since, by time.
+        """The answers of these roles that were changed or taken back after a reopening, in the order they were written.
 
-        An answer given for the first time after the reopening is no change.
+        Each is held against what stood at the closing before that reopening, and stays listed after the next one. What
+        did not stand at that closing, or was changed and changed back before the next one, is no change.
         """
-        closings = [one.at for one in self.events(campaign=campaign) if one.what == "closed"]
-        if not closings:
-            return []
-        first, wanted = min(closings), set(roles)
-        before: dict[tuple[str, str, str], Answer] = {}
-        now: dict[tuple[str, str, str], Answer] = {}
-        for one in self.history(campaign):
-            if one.role in wanted and one.at is not None:
-                (before if one.at <= first else now)[one.respondent, one.role, one.item] = one
-        changes = [
-            Change(*key, before[key].answer, one.answer, one.at)
-            for key, one in now.items()
-            if key in before
-            and one.at is not None
-            and (one.answer, one.reason) != (before[key].answer, before[key].reason)
-        ]
-        return sorted(changes, key=lambda one: one.at)
+        closings = (
+            sa.select(layout.event.c.at, layout.event.c.detail)
+            .where(layout.event.c.campaign == campaign, layout.event.c.what == "closed")
+            .order_by(layout.event.c.id)
+        )
+        said = (
+            sa.select(layout.answer.c.id, *_ANSWER_FIELDS)
+            .where(layout.answer.c.campaign == campaign, layout.answer.c.role.in_(list(roles)))
+            .order_by(layout.answer.c.id)
+        )
+
+        def work(connection: sa.Connection) -> list[Change]:
+            ends = [
+                (row.at, json.loads(row.detail).get("last_answer")) for row in connection.execute(closings)
+            ]
+            between: list[dict[tuple[str, str, str], sa.Row[Any]]] = [{} for _ in range(len(ends) + 1)]
+            for row in connection.execute(said) if ends else ():
+                # A closing of before the store noted its last answer has its time only.
+                after = sum(row.at > at if last is None else row.id > last for at, last in ends)
+                between[after][row.respondent, row.role, row.item] = row
+            stood, *reopened = between
+            changes: dict[int, Change] = {}
+            for period in reopened:
+                for key, row in period.items():
+                    before = stood.get(key)
+                    if before is None or not before.answer:
+                        continue
+                    if (before.answer, before.reason) != (row.answer, row.reason):
+                        changes[row.id] = Change(*key, before.answer, row.answer, row.at)
+                stood |= period
+            return [change for _, change in sorted(changes.items())]
+
+        return self.read(work)
 
     def add_feedback(
         self, campaign: str, *, said: str, did: str, axis: str = "", state: str = "doing", author: str = ""
@@ -636,16 +688,42 @@ class Store:
         row = {"campaign": campaign, "axis": axis, "said": said, "did": did, "state": state, "author": author}
 
         def work(connection: sa.Connection) -> None:
-            self._must_exist(connection, layout.campaign, campaign, "store-unknown-campaign")
+            found = self._find_campaign(connection, campaign)
             connection.execute(layout.feedback.insert(), row | {"at": datetime.now(UTC)})
+            detail = {"axis": axis, "state": state}
+            note(
+                connection,
+                author,
+                "feedback_added",
+                institution=found.institution,
+                campaign=campaign,
+                detail=detail,
+            )
 
         self.write(work)
 
-    def remove_feedback(self, id: int) -> None:  # noqa: A002  # likewise
-        """Take a line of feedback off the page."""
-        self.write(
-            lambda connection: connection.execute(layout.feedback.delete().where(layout.feedback.c.id == id))
-        )
+    def remove_feedback(self, id: int, *, author: str = "") -> None:  # noqa: A002  # likewise
+        """Take a line of feedback off the page; nothing happens when it is gone already."""
+        table = layout.feedback
+        query = sa.select(table.c.campaign, table.c.axis, table.c.state).where(table.c.id == id)
+
+        def work(connection: sa.Connection) -> None:
+            row = connection.execute(query.with_for_update()).first()
+            if row is None:
+                return
+            connection.execute(table.delete().where(table.c.id == id))
+            found = self._find_campaign(connection, row.campaign)
+            detail = {"axis": row.axis, "state": row.state}
+            note(
+                connection,
+                author,
+                "feedback_removed",
+                institution=found.institution,
+                campaign=found.id,
+                detail=detail,
+            )
+
+        self.write(work)
 
     def feedback(self, campaign: str) -> list[Feedback]:
         """What was said and done, in the order it was written."""
@@ -676,6 +754,8 @@ class Store:
                     ids[name] = self._new_id(connection, layout.institution, None, name)
                     house = Institution(ids[name], name, row["country"], row["type"], row["beds"], False, now)  # noqa: FBT003
                     connection.execute(layout.institution.insert(), dataclasses.asdict(house))
+                    note(connection, author, "created", institution=house.id)
+                self._must_be_in_use(connection, ids[name])
                 start = _as_date(row["programme_start"])
                 year = row["campaign"][:4]
                 new = Campaign(
@@ -696,8 +776,7 @@ class Store:
                     created=now,
                     opened=now,
                 )
-                _insert_campaign(connection, new)
-                note(connection, author, "created", institution=new.institution, campaign=new.id)
+                _insert_campaign(connection, new, author)
             return len(given)
 
         return self.write(work)
@@ -726,8 +805,11 @@ class Store:
         """Keep one answer; returns it with its time when it is on disk, and not before."""
         return self.save_many([answer])[0]
 
-    def save_many(self, answers: Iterable[Answer]) -> list[Answer]:
-        """Keep all these answers or none; raises one `StoreError` that lists every refused one by its place."""
+    def save_many(self, answers: Iterable[Answer], *, imported_by: str | None = None) -> list[Answer]:
+        """Keep all these answers or none; raises one `StoreError` that lists every refused one by its place.
+
+        Answers that somebody brings in from elsewhere, ``imported_by``, leave a line of history in each campaign.
+        """
         given = list(answers)
         problems = [p for line, answer in enumerate(given, 1) for p in self._problems(answer, line)]
         campaigns: dict[str, Campaign] = {}
@@ -742,7 +824,16 @@ class Store:
         if problems:
             raise StoreError(problems)
         rows = [(answer, campaigns[answer.campaign]) for answer in given]
-        return self.write(lambda connection: insert_answers(connection, rows))
+
+        def work(connection: sa.Connection) -> list[Answer]:
+            kept = insert_answers(connection, rows)
+            if imported_by is not None:
+                for id_, count in Counter(answer.campaign for answer in kept).items():
+                    house, detail = campaigns[id_].institution, {"answers": count}
+                    note(connection, imported_by, "imported", institution=house, campaign=id_, detail=detail)
+            return kept
+
+        return self.write(work)
 
     def answers(self, campaign_ids: Sequence[str] | None = None) -> pa.Table:
         """The standing answers of these campaigns (of all, without a list), in the order they were given.
@@ -776,21 +867,32 @@ class Store:
 
     def progress(self, campaign: str) -> list[Progress]:
         """How far each role is that has standing answers, by role."""
+        # Counted, not the highest id: of two programs, the one that writes the higher one may be the first to commit.
+        answers, erasures = (
+            sa.select(sa.func.count())
+            .select_from(table)
+            .where(table.c.campaign == campaign)
+            .correlate(None)
+            .scalar_subquery()
+            for table in (layout.answer, layout.erasure)
+        )
         columns = (
             layout.answer.c.role,
             sa.func.count(layout.answer.c.respondent.distinct()),
             sa.func.count(),
             sa.func.max(layout.answer.c.at, type_=layout.Moment()),
+            answers + erasures,
         )
         query = standing_answers(columns, layout.answer.c.campaign == campaign).order_by(None)
         query = query.group_by(layout.answer.c.role).order_by(layout.answer.c.role)
         return self.read(lambda connection: [Progress(*row) for row in connection.execute(query)])
 
-    def add_evidence(self, rows: pa.Table | Iterable[Mapping[str, object]]) -> int:
+    def add_evidence(self, rows: pa.Table | Iterable[Mapping[str, object]], *, author: str = "") -> int:
         """Keep these pieces of evidence or none of them, and return how many they are.
 
         ``rows`` have the columns of the evidence table (``assessment`` is the campaign's id); dates are dates
-        or ISO texts. Raises one `StoreError` that lists every refused row by its place.
+        or ISO texts. Raises one `StoreError` that lists every refused row by its place, or when a campaign is closed:
+        its results rest on what was there.
         """
         given = rows.to_pylist() if isinstance(rows, pa.Table) else [dict(row) for row in rows]
         problems: list[Problem] = []
@@ -814,8 +916,14 @@ class Store:
             raise StoreError(problems)
 
         def work(connection: sa.Connection) -> int:
-            for campaign in dict.fromkeys(str(row["campaign"]) for row in kept):
-                self._must_exist(connection, layout.campaign, campaign, "store-unknown-campaign")
+            for campaign, count in Counter(str(row["campaign"]) for row in kept).items():
+                found = self._find_campaign(connection, campaign, lock=True)
+                if found.state == "closed":
+                    raise self._error("evidence", "store-evidence-closed", id=campaign)
+                house, detail = found.institution, {"pieces": count}
+                note(
+                    connection, author, "evidence_added", institution=house, campaign=campaign, detail=detail
+                )
             if kept:
                 now = datetime.now(UTC)
                 connection.execute(layout.evidence.insert(), [row | {"at": now} for row in kept])
@@ -950,6 +1058,7 @@ class Store:
             yield connection
             asked = connection.dialect.name == "postgresql"
             number = connection.execute(_TRANSACTION).scalar() if asked else None  # none: nothing was written
+            self._must_be_here()
             try:
                 transaction.commit()
             except sa.exc.DBAPIError as error:
@@ -995,6 +1104,7 @@ class Store:
             return self.write(work)
         if self._closed:
             raise self._error("read", "store-closed")
+        self._must_be_here()
         try:
             with self._readers.connect() as connection:
                 return work(connection)
@@ -1059,8 +1169,10 @@ class Store:
                     if file.read(len(_SQLITE)) not in {b"", _SQLITE}:
                         raise self._error("open", "store-not-a-database")
         with self._readers.connect() as connection:
-            if self._found_revision(connection) == REVISION:
-                return
+            revision = self._found_revision(connection)
+            self._hold(connection)
+        if revision == REVISION:
+            return
         if not self._memory and self._writer.dialect.name == "sqlite":
             self._use_write_ahead_log()
         # Two processes that open at once queue up here; the second one finds the work done.
@@ -1071,6 +1183,29 @@ class Store:
             if found != REVISION:
                 self._check_encoding(connection)
                 self._migrate(connection, found)
+
+    def _hold(self, connection: sa.Connection) -> None:
+        """Remember which file this is, where the system can tell files apart."""
+        if self._memory or connection.dialect.name != "sqlite":
+            return
+        path = Path(connection.exec_driver_sql("PRAGMA database_list").one().file)
+        found = path.stat()
+        if found.st_ino:
+            self._held = path, (found.st_dev, found.st_ino)
+
+    def _must_be_here(self) -> None:
+        """Refuse when the file is no longer where it was: the database would go on in one that nobody finds again."""
+        if self._held is None:
+            return
+        path, held = self._held
+        try:
+            found = path.stat()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise self._error("file", "store-moved") from error
+        except OSError as error:
+            raise self._failure(error, "file") from error
+        if (found.st_dev, found.st_ino) != held:
+            raise self._error("file", "store-moved")
 
     def _found_revision(self, connection: sa.Connection) -> str | None:
         """The migration this database is at, none when it is empty; refuse another program's database."""
@@ -1148,6 +1283,11 @@ class Store:
             "comment": answer.comment,
         }
         problems = self._texts("answer", line, needed, texts)
+        roles = load_matrix().lens_of
+        if not any(problem.place == "answer role" for problem in problems) and answer.role not in roles:
+            unknown = self._problem("answer role", "not-among", line=line, found=answer.role)
+            meant = nearest(answer.role, tuple(roles))
+            problems.append(dataclasses.replace(unknown, suggestion=meant, known=tuple(roles)))
         if answer.at is not None and answer.at.tzinfo is None:
             problems.append(self._problem("answer at", "store-naive-time", line=line, found=answer.at))
         return problems
@@ -1190,6 +1330,26 @@ class Store:
                     )
                 ]
             )
+
+    def _must_be_in_use(self, connection: sa.Connection, institution: str) -> None:
+        """Refuse an institution that is unknown or put away, and hold it as it is until the transaction ends."""
+        self._must_exist(connection, layout.institution, institution, "store-unknown-institution")
+        query = sa.select(layout.institution.c.name, layout.institution.c.archived).where(
+            layout.institution.c.id == institution
+        )
+        found = connection.execute(query.with_for_update(read=True)).one()
+        if found.archived:
+            raise self._error("institution", "store-put-away", name=found.name)
+
+    def _must_be_over(self, connection: sa.Connection, institution: str) -> None:
+        """Refuse an institution with an assessment that still takes answers; a reading never closes."""
+        query = sa.select(layout.campaign.c.title).where(
+            layout.campaign.c.institution == institution,
+            layout.campaign.c.kind == "assessment",
+            layout.campaign.c.state == "open",
+        )
+        if titles := connection.execute(query.order_by(layout.campaign.c.title)).scalars().all():
+            raise self._error("institution", "store-archive-open", open=", ".join(titles))
 
     def _check_settings(
         self, settings: Mapping[str, Any], more: Mapping[str, object] = MappingProxyType({})
@@ -1409,6 +1569,11 @@ def _changes(old: Institution | Campaign, new: Institution | Campaign) -> dict[s
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
+def _merged(old: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A setting kept by axis with some axes changed; none takes an axis out."""
+    return {axis: value for axis, value in {**old, **changes}.items() if value is not None}
+
+
 def _what(told: Mapping[str, list[Any]]) -> str:
     """The word of history for these changes."""
     if told.keys() == {"archived"}:
@@ -1424,8 +1589,10 @@ def _campaign_row(campaign: Campaign) -> dict[str, Any]:
     return row | texts | {"languages": " ".join(campaign.languages)}
 
 
-def _insert_campaign(connection: sa.Connection, new: Campaign) -> None:
+def _insert_campaign(connection: sa.Connection, new: Campaign, author: str) -> None:
     connection.execute(layout.campaign.insert(), _campaign_row(new))
+    for what in ("created", "opened") if new.opened else ("created",):
+        note(connection, author, what, institution=new.institution, campaign=new.id)
 
 
 def _as_campaign(row: sa.Row[Any]) -> Campaign:
@@ -1434,6 +1601,13 @@ def _as_campaign(row: sa.Row[Any]) -> Campaign:
         fields[name] = json.loads(fields[name])
     fields["targets"] = {axis: Target(*target) for axis, target in fields["targets"].items()}
     return Campaign(**{**fields, "languages": tuple(row.languages.split())})
+
+
+def _as_event(row: sa.Row[Any]) -> Event:
+    what = row.what
+    if what == "withdrawn" and not row.campaign:  # a role that was taken back had the same word once
+        what = "grant_withdrawn"
+    return Event(row.at, row.author, row.institution, row.campaign, what, json.loads(row.detail))
 
 
 def _as_date(found: object) -> date | None:

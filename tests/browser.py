@@ -10,15 +10,22 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, Playwright, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Error, Page, Playwright, ViewportSize, sync_playwright
 
 ROOT = Path(__file__).parent.parent
+LANGUAGES = ("fr", "nl", "en")
+PHONE: ViewportSize = {"width": 390, "height": 844}
+LAPTOP: ViewportSize = {"width": 1280, "height": 800}
+Visitor = Callable[..., Page]
+"""Opens the page of somebody who was never here; takes what a context of the browser takes."""
+WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -85,21 +92,33 @@ def _from_apt() -> str | None:
 
 
 class Server:
-    """The dashboard in a child process on a free port, with a store of its own in a folder."""
+    """The dashboard in a child process on a free port, with a store of its own in a folder; `with` serves it.
 
-    def __init__(self, folder: Path) -> None:
+    ``environment`` is what it is told besides; nothing that tells this process of another store or door reaches it.
+    """
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("POMEY_")}
+        self.environment = kept | environment
         self.store = f"sqlite:///{folder / 'pomey.db'}"
         self.log = folder / "server.log"
         self.port = _free_port()
         self.url = f"http://localhost:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
 
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     def start(self) -> float:
         """Start, wait until it is healthy, and return the seconds that took."""
         began = time.perf_counter()
         command = [sys.executable, "-m", "dashboard.server", "--port", str(self.port), "--store", self.store]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
         while time.perf_counter() - began < START_SECONDS:
             with suppress(urllib.error.URLError, ConnectionError):
                 urllib.request.urlopen(f"{self.url}/health").close()  # noqa: S310  # our own server
@@ -132,6 +151,27 @@ def ready(page: Page) -> None:
     page.wait_for_selector(READY, timeout=30_000)
     page.wait_for_timeout(200)  # the state says so a moment before the last element is in place
     page.wait_for_selector(READY, timeout=30_000)
+
+
+def too_wide(page: Page) -> list[str]:
+    """What reaches past the right edge of the screen; the heads of tables, which slide, are let be."""
+    return list(
+        page.evaluate(
+            """() => {
+              const main = document.querySelector(".stMain");
+              const wide = [...main.querySelectorAll("*")].filter(
+                (one) => one.getBoundingClientRect().right > innerWidth + 1 && !one.closest("thead"));
+              return [...wide, ...(main.scrollWidth > innerWidth ? [main] : [])]
+                .map((one) => `${one.className} ${one.textContent.slice(0, 40)}`);
+            }"""
+        )
+    )
+
+
+def faults(page: Page) -> list[tuple[str, list[tuple[Any, str]]]]:
+    """What axe finds wrong by WCAG 2.2 AA: each rule with the elements that break it."""
+    found = Axe().run(page, options={"runOnly": list(WCAG)}).response["violations"]
+    return [(one["id"], [(node["target"], node["html"][:160]) for node in one["nodes"]]) for one in found]
 
 
 if __name__ == "__main__" and not (_executable() or _from_apt()):

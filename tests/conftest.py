@@ -1,22 +1,31 @@
-"""What the tests share: stores on each database, and golden cases, each entry of tests/cases/*.yaml being one test."""
+"""What the tests share: stores on each database and under the pages, a browser, and golden cases from tests/cases."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import browser
 import golden
 import postgres
 import pytest
 import yaml
+from playwright.sync_api import Browser
 
 from data import Store
 
 TEMPLATE = "pomey_template"
 """The database that holds the tables and no row: a new store is a copy of it."""
+
+
+def pytest_configure() -> None:
+    """Neither the store nor the door that this computer's environment names is any test's."""
+    for name in ("POMEY_STORE", "POMEY_SIGN_IN", "POMEY_ADDRESS"):
+        os.environ.pop(name, None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -75,6 +84,44 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     get = urls.get(request.param, lambda: request.getfixturevalue("postgres_url"))
     with Store.open(get()) as opened:
         yield opened
+
+
+@pytest.fixture
+def page_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """An empty store that the pages use, in a process that has drawn none of them yet."""
+    import streamlit as st  # noqa: PLC0415  # here: most tests draw no page
+
+    from dashboard import frame  # noqa: PLC0415  # likewise
+
+    monkeypatch.setenv("POMEY_STORE", f"sqlite:///{tmp_path / 'pages.db'}")
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    with frame.store() as opened:
+        yield opened
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[browser.Server]:
+    """A server on an empty store, for one test."""
+    with browser.Server(tmp_path) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One browser for the tests of a file."""
+    with browser.browser() as found:
+        yield found
+
+
+@pytest.fixture
+def visitor(chromium: Browser) -> Iterator[browser.Visitor]:
+    """Opens the page of somebody who was never here: on a laptop in French, unless told otherwise."""
+    with ExitStack() as leaving:
+        yield lambda **how: leaving.enter_context(
+            chromium.new_context(**{"viewport": browser.LAPTOP, "locale": "fr-BE", **how})
+        ).new_page()
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from browser import Server, browser, ready
-from playwright.sync_api import Browser, Page, expect
+from axe_playwright_python.sync_playwright import Axe
+from browser import PHONE, ROOT, Server, Visitor, ready
+from playwright.sync_api import Page, expect
 
 from data import Store
 from data.accounts import EVERYWHERE, Accounts
@@ -16,7 +16,7 @@ from data.demo import load_example
 from matrix import Words, load_matrix
 
 pytestmark = pytest.mark.browser
-ROOT = Path(__file__).parent.parent
+LONG = "Marie-Antoinette Vandenbroucke-Van Cauwenberghe"
 PASSWORD = "quatre mots très simples"  # noqa: S105  # a test's
 ROLES = {
     "coordinator": {
@@ -36,41 +36,32 @@ ROLES = {
 word = Words.load(*sorted((ROOT / "dashboard" / "words").glob("*.yaml")))
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """The browser."""
-    with browser() as one:
-        yield one
-
-
 @pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
+def page(visitor: Visitor) -> Page:
     """A page of somebody who was never here, in English."""
-    with chromium.new_context(locale="en-GB") as context:
-        yield context.new_page()
+    return visitor(locale="en-GB")
 
 
 def fill_store(server: Server) -> None:
-    """The example, an account of each role, one without any, and one that an OIDC provider vouches for."""
+    """The example, an account of each role, one with a long name, and one without any role."""
     with Store.open(server.store) as store:
         load_example(store)
         accounts = Accounts(store)
         for role in ROLES:
             accounts.add(f"{role}@chu.be", role.title(), PASSWORD)
             accounts.grant(f"{role}@chu.be", EVERYWHERE, role)
+        accounts.add("long@chu.be", LONG, PASSWORD)
+        accounts.grant("long@chu.be", EVERYWHERE, "coordinator")
         accounts.add("nobody@chu.be", "", PASSWORD)
 
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that asks for sign-in with the store's own accounts."""
-    server = Server(tmp_path_factory.mktemp("local"))
+    server = Server(tmp_path_factory.mktemp("local"), POMEY_SIGN_IN="required")
     fill_store(server)
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("POMEY_SIGN_IN", "required")
-        server.start()
-    yield server
-    server.stop()
+    with server:
+        yield server
 
 
 def sign_in(page: Page, id_: str, password: str = PASSWORD) -> None:
@@ -80,10 +71,11 @@ def sign_in(page: Page, id_: str, password: str = PASSWORD) -> None:
     page.get_by_role("button", name=word("access-enter", "en"), exact=True).click()
 
 
-def offered(page: Page) -> set[str]:
-    """The pages that the bar above every page offers."""
-    links = page.locator(".st-key-frame-pages a").all()
-    return {(link.get_attribute("href") or "").split("?")[0] or "home" for link in links}
+def offers(page: Page, role: str) -> bool:
+    """Whether the bar above every page, once it is drawn, offers a role's pages and no other."""
+    links = page.locator(".st-key-frame-pages a")
+    expect(links).to_have_count(len(ROLES[role]))
+    return {(link.get_attribute("href") or "").split("?")[0] or "home" for link in links.all()} == ROLES[role]
 
 
 def test_a_wrong_password_says_so_and_the_right_one_goes_where_one_wanted(page: Page, local: Server) -> None:
@@ -106,14 +98,34 @@ def test_a_wrong_password_says_so_and_the_right_one_goes_where_one_wanted(page: 
     assert cookie["sameSite"] == "Lax"
 
 
+@pytest.mark.parametrize("width", [PHONE["width"], 1101, 1280, 1440])
+def test_the_bar_is_one_line_for_a_long_name_too(width: int, visitor: Visitor, local: Server) -> None:
+    """In each language the bar of somebody signed in is one line within the screen, and the way out is whole in it."""
+    page = visitor(viewport={"width": width, "height": 800}, locale="en-GB")
+    page.goto(f"{local.url}/method?lang=en")
+    sign_in(page, "long@chu.be")
+    for lang in load_matrix().languages:
+        page.goto(f"{local.url}/method?lang={lang}")
+        ready(page)
+        bar = page.locator(".st-key-frame").bounding_box()
+        assert bar is not None
+        assert bar["height"] < 64, lang
+        menu = page.locator(".fr-menu summary")
+        if menu.is_visible():
+            menu.click()
+        out = page.get_by_role("button", name=word("access-out", lang)).bounding_box()
+        assert out is not None
+        assert out["x"] + out["width"] <= bar["x"] + bar["width"] + 1, lang
+        expect(page.locator(".fr-person")).to_have_attribute("title", LONG)
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_is_offered_its_pages_and_told_so_on_the_others(page: Page, local: Server, role: str) -> None:
     """The bar offers the role's pages; the address of another says it is not open, and draws nothing of it."""
     page.goto(f"{local.url}/?lang=en")
     sign_in(page, f"{role}@chu.be")
     ready(page)
-    expect(page.locator(".st-key-frame-pages")).to_be_visible()
-    assert offered(page) == ROLES[role]
+    assert offers(page, role)
     for name in ROLES["coordinator"] - ROLES[role] - {"home"}:
         page.goto(f"{local.url}/{name}?lang=en")
         ready(page)
@@ -203,32 +215,21 @@ def test_guessing_has_to_wait(page: Page, local: Server) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("lang", load_matrix().languages)
 def test_the_sign_in_page_stands_without_script_and_within_reach(
-    chromium: Browser, local: Server, lang: str, scheme: str
+    visitor: Visitor, local: Server, lang: str, scheme: str
 ) -> None:
     """In each language, light and dark, on a phone: no accessibility fault, nothing blocked, no sideways scrolling."""
-    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415
-
-    with chromium.new_context(
-        color_scheme=scheme,  # type: ignore[arg-type]
-        viewport={"width": 390, "height": 800},
-        bypass_csp=False,
-    ) as context:
-        page = context.new_page()
-        said: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
-        page.goto(f"{local.url}/sign-in?lang={lang}")
-        expect(page.locator("h1")).to_have_text(word("access-sign-in", lang))
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        assert said == []
-        body, dark = page.evaluate("getComputedStyle(document.body).backgroundColor"), scheme == "dark"
-        assert (body == "rgb(18, 24, 29)") == dark  # the style is not blocked by our own policy
-    with chromium.new_context(
-        color_scheme=scheme,  # type: ignore[arg-type]
-        bypass_csp=True,
-    ) as context:
-        page = context.new_page()
-        page.goto(f"{local.url}/sign-in?lang={lang}")
-        assert Axe().run(page).response["violations"] == []
+    page = visitor(viewport=PHONE, color_scheme=scheme)
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(f"{local.url}/sign-in?lang={lang}")
+    expect(page.locator("h1")).to_have_text(word("access-sign-in", lang))
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert said == []
+    body, dark = page.evaluate("getComputedStyle(document.body).backgroundColor"), scheme == "dark"
+    assert (body == "rgb(18, 24, 29)") == dark  # the style is not blocked by our own policy
+    page = visitor(color_scheme=scheme, bypass_csp=True)
+    page.goto(f"{local.url}/sign-in?lang={lang}")
+    assert Axe().run(page).response["violations"] == []
 
 
 # OIDC
@@ -246,11 +247,11 @@ def oidc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         User(sub="leaver", claims={"email": "leaver@chu.be", "email_verified": True}),
     ]
     folder = tmp_path_factory.mktemp("oidc")
-    server = Server(folder)
+    server = Server(folder, POMEY_SIGN_IN="required", HOME=str(folder), USERPROFILE=str(folder))
     fill_store(server)
     secrets = folder / ".streamlit" / "secrets.toml"
     secrets.parent.mkdir()
-    with run_server_in_thread(user_claims=people) as vouching, pytest.MonkeyPatch.context() as environment:
+    with run_server_in_thread(user_claims=people) as vouching:
         secrets.write_text(
             f"""
 [auth]
@@ -262,12 +263,8 @@ server_metadata_url = "http://localhost:{vouching.server_port}/.well-known/openi
 """,
             encoding="utf-8",
         )
-        environment.setenv("POMEY_SIGN_IN", "required")
-        for home in ("HOME", "USERPROFILE"):
-            environment.setenv(home, str(folder))
-        server.start()
-        yield server
-        server.stop()
+        with server:
+            yield server
 
 
 def vouch(page: Page, server: Server, subject: str) -> None:
@@ -288,8 +285,7 @@ def test_whom_the_provider_vouches_for_gets_their_role(page: Page, oidc: Server)
     expect(page.locator(".st-key-frame-pages a")).to_have_count(0)
     expect(page.locator("[data-testid=stMain]")).not_to_contain_text("Hôpital")
     vouch(page, oidc, "anne")
-    expect(page.locator(".st-key-frame-pages a").first).to_be_visible()
-    assert offered(page) == ROLES["reader"]
+    assert offers(page, "reader")
     expect(page.locator(".fr-person")).to_have_text("Reader")
     page.get_by_role("button", name=word("access-out", "en")).click()
     page.wait_for_url(re.compile("end_session"))
@@ -322,7 +318,7 @@ def test_a_password_opens_beside_the_provider(page: Page, oidc: Server) -> None:
     sign_in(page, "contributor@chu.be")
     ready(page)
     expect(page.locator(".fr-person")).to_have_text("Contributor")
-    assert offered(page) == ROLES["contributor"]
+    assert offers(page, "contributor")
 
 
 def test_an_account_that_is_disabled_is_no_longer_let_in_by_the_provider(page: Page, oidc: Server) -> None:
@@ -331,7 +327,7 @@ def test_an_account_that_is_disabled_is_no_longer_let_in_by_the_provider(page: P
         Accounts(store).add("leaver@chu.be")
         Accounts(store).grant("leaver@chu.be", EVERYWHERE, "coordinator")
     vouch(page, oidc, "leaver")
-    assert offered(page) == ROLES["coordinator"]
+    assert offers(page, "coordinator")
     with Store.open(oidc.store) as store:
         Accounts(store).disable("leaver@chu.be")
     page.get_by_role("button", name="Nederlands").click()

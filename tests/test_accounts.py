@@ -7,7 +7,6 @@ import json
 import sqlite3
 import statistics
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,13 +19,6 @@ from data import accounts as accounts_module
 from data.accounts import EVERYWHERE, ROLES, SIGNED_IN_FOR, Accounts
 
 PASSWORD = "quatre mots très simples"  # noqa: S105  # a test's
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """An empty store."""
-    with Store.open(f"sqlite:///{tmp_path / 'accounts.db'}") as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -59,11 +51,11 @@ def test_the_right_password_opens_its_account_and_no_other(accounts: Accounts) -
         assert (found.id if found else None) == opens, (id_, password)
 
 
-def test_nothing_kept_can_be_read_back(store: Store, accounts: Accounts, tmp_path: Path) -> None:
+def test_nothing_kept_can_be_read_back(tmp_path: Path) -> None:
     """The file holds neither a password nor a sign-in's token: Argon2id of the one, SHA-256 of the other."""
-    accounts.add("anne", "", PASSWORD)
-    token = accounts.sign_in("anne")
-    store.close()
+    with Store.open(f"sqlite:///{tmp_path / 'accounts.db'}") as store:
+        Accounts(store).add("anne", "", PASSWORD)
+        token = Accounts(store).sign_in("anne")
     raw = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert PASSWORD.encode() not in raw
     assert token.encode() not in raw
@@ -228,7 +220,7 @@ def test_one_role_an_institution_and_a_line_of_history(store: Store, accounts: A
     assert accounts.permissions("anne") == {}
     told = [(line.author, line.what, line.detail) for line in store.events(institution="chu")]
     assert told[:3] == [
-        ("", "withdrawn", {"account": "anne"}),
+        ("", "grant_withdrawn", {"account": "anne"}),
         ("", "granted", {"account": "anne", "role": "contributor"}),
         ("coordinator@chu.be", "granted", {"account": "anne", "role": "reader"}),
     ]
@@ -336,6 +328,50 @@ def test_user_words_change_accounts(
     assert "reader at *" in capsys.readouterr().out
     with Store.open(address) as store:
         assert Accounts(store).check("anne", "a different phrase")
+
+
+def test_history_names_who_changed_an_account(
+    address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each word of `pomey user` that changes something leaves one line with the system's name of who ran it, and no password."""
+    monkeypatch.setenv("LOGNAME", "root-of-chu")
+    typed(monkeypatch, *[PASSWORD] * 2, *["a different phrase"] * 2)
+    everywhere = ["--institution", "all"]
+    for call in (
+        ["add", "anne", *everywhere, "--role", "reader"],
+        ["grant", "anne", *everywhere, "--role", "coordinator"],
+        ["password", "anne"],
+        ["disable", "anne"],
+        ["enable", "anne"],
+        ["withdraw", "anne", *everywhere],
+        ["list"],
+    ):
+        assert main(["user", *call]) == 0
+    assert main(["user", "disable", "nobody"]) == 1
+    capsys.readouterr()
+    with Store.open(address) as store:
+        told = store.events()[::-1]
+    assert [one.what for one in told] == [
+        *("account_added", "granted", "granted", "password_set"),
+        *("account_disabled", "account_enabled", "grant_withdrawn"),
+    ]
+    assert {(one.author, one.detail["account"]) for one in told} == {("root-of-chu", "anne")}
+    assert "phrase" not in f"{told}"
+
+
+def test_who_has_no_name_on_the_system_can_change_accounts(
+    address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the system has no name for who runs the command, as in some containers, the line names nobody."""
+
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    assert main(["user", "add", "bob@chu.be", "--oidc"]) == 0
+    assert capsys.readouterr().out == "bob@chu.be\n"
+    with Store.open(address) as store:
+        assert [(one.author, one.what) for one in store.events()] == [("", "account_added")]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.commands import main
+from data import Store
 
 ROOT = Path(__file__).parent.parent
 READINGS = ROOT / "data" / "demo" / "readings"
@@ -173,6 +174,32 @@ def test_import_keeps_all_rows_or_none(tmp_path: Path, capsys: pytest.CaptureFix
         assert f": {expected} answers" in capsys.readouterr().out
     assert main(["import", "answers", str(bad), "--skip-bad-rows"]) == 0
     assert "1 rows skipped" in capsys.readouterr().out
+
+
+def test_history_names_who_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each import that brought something in stands in the campaign's history, with how much and the system's name of who ran it."""
+    monkeypatch.setenv("LOGNAME", "root-of-chu")
+    campaign = "reading-chuv-research-unit"
+    proofs = tmp_path / "evidence.csv"
+    head = "assessment,item,title,kind,date,valid_until,added_by,accepted_by,units,file"
+    proofs.write_text(
+        f"{head}\n{campaign},services.committee-members,PV,minutes,2026-02-28,,a,b,one,\n", encoding="utf-8"
+    )
+    answers = str(READINGS / "chuv-research-unit.answers.csv")
+    for kind, file in (
+        ("assessments", str(READINGS / "assessments.csv")),
+        *[("answers", answers)] * 2,
+        ("evidence", str(proofs)),
+    ):
+        assert main(["import", kind, file]) == 0
+    with Store.open() as store:
+        told = [(one.author, one.what, one.detail) for one in store.events(campaign=campaign)]
+    assert told == [
+        ("root-of-chu", "evidence_added", {"pieces": 1}),
+        ("root-of-chu", "imported", {"answers": 22}),
+        ("root-of-chu", "opened", {}),
+        ("root-of-chu", "created", {}),
+    ]
 
 
 def test_import_names_an_assessment_the_store_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:

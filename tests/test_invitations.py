@@ -138,7 +138,7 @@ def test_a_renewed_personal_link_keeps_the_respondent(
     assert found is not None
     assert found.code == old.code
     assert invitations.answered(campaign) == {old.code: 2}
-    assert acts(store, campaign) == ["created", "invited", "renewed"]
+    assert acts(store, campaign) == ["created", "opened", "invited", "renewed"]
 
 
 def test_a_renewed_shared_link_leaves_who_began_alone(campaign: str, invitations: Invitations) -> None:
@@ -262,8 +262,26 @@ def test_standing_counts_each_role(campaign: str, invitations: Invitations) -> N
     assert invitations.standing(campaign) == [
         Standing("direction", 12, 0, 0),
         Standing("patient", 13, 3, 1),
-        Standing("association", 0, 0, 0),
+        Standing("association", None, 0, 0),
     ]
+
+
+def test_a_rate_is_told_only_where_everybody_invited_is_known(
+    campaign: str, invitations: Invitations
+) -> None:
+    """Personal links beside a shared one of unknown reach give no rate, nor do more answers than a link was to reach."""
+    for role, reach in (("patient", None), ("relative", 1), ("quality", 4)):
+        invitations.personal(campaign, role, 2)
+        link = invitations.shared(campaign, role, expected=reach)
+        for _ in range(4):
+            begun = invitations.begin(link.token, "fr")
+            assert begun is not None
+            invitations.submit(begun[1])
+    assert {one.role: one.rate for one in invitations.standing(campaign)} == {
+        "patient": None,
+        "relative": None,
+        "quality": 4 / 6,
+    }
 
 
 def test_standing_leaves_out_revoked_links_and_who_withdrew(campaign: str, invitations: Invitations) -> None:
@@ -307,6 +325,7 @@ def test_standing_never_counts_more_than_came_before(steps: list[tuple[str, int]
                 receipts[n] = invitations.submit(people[n].token)
         standing = {one.role: one for one in invitations.standing(campaign)}
         relatives, patients = standing["relative"], standing.get("patient", Standing("patient", 0, 0, 0))
+        assert patients.invited is not None
         assert patients.submitted == len(receipts) <= patients.started <= patients.invited <= 5 - len(gone)
         assert relatives.started == sum(what == "begin" for what, _ in steps)
 
@@ -332,7 +351,7 @@ def test_what_respondents_do_is_not_told_one_by_one(
     begun = invitations.begin(shared.token, "fr")
     assert begun is not None
     invitations.submit(begun[1])
-    assert acts(store, campaign) == ["created", "shared"]
+    assert acts(store, campaign) == ["created", "opened", "shared"]
 
 
 # Answering by a link
@@ -719,8 +738,8 @@ def test_what_was_forgotten_is_in_no_file(tmp_path: Path) -> None:
         ({"count": 0}, "invitation-count"),
         ({"count": -1}, "invitation-count"),
         ({"count": 501}, "invitation-count"),
-        ({"expected": 0}, "invitation-count"),
-        ({"expected": 100_001}, "invitation-count"),
+        ({"expected": 0}, "invitation-expected"),
+        ({"expected": 100_001}, "invitation-expected"),
     ],
 )
 def test_an_impossible_invitation_is_refused(
@@ -733,7 +752,7 @@ def test_an_impossible_invitation_is_refused(
     if "count" not in change:
         refusal(code, lambda: invitations.shared(**given))
     assert invitations.every(campaign) == invitations.respondents(campaign) == []
-    assert acts(store, campaign) == ["created"]
+    assert acts(store, campaign) == ["created", "opened"]
 
 
 def test_a_near_miss_of_a_role_is_named(campaign: str, invitations: Invitations) -> None:

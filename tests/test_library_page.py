@@ -6,44 +6,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
-from axe_playwright_python.sync_playwright import Axe
-from browser import ROOT, Server, browser, ready
-from playwright.sync_api import Browser, Page
+from browser import LANGUAGES, PHONE, ROOT, Server, Visitor, faults, ready, too_wide
+from playwright.sync_api import Page
 from streamlit.testing.v1 import AppTest
 from test_pages import html, open_page, text_of
 
 from dashboard import frame, library
 from dashboard.checking import check_document
 from dashboard.commands import main
-from data import Store
 from matrix import load_document, load_matrix, load_sources
 from matrix.reader import SIZE_LIMIT
 from questionnaires import load_library
 from questionnaires.checker import LIBRARY
 
-LANGUAGES = ("fr", "nl", "en")
-PHONE = {"width": 390, "height": 844}
-LAPTOP = {"width": 1280, "height": 800}
+pytestmark = pytest.mark.usefixtures("page_store")
 BAD = sorted((ROOT / "tests" / "bad").glob("*.yaml"))
 WRONG = ROOT / "tests" / "bad" / "questionnaire-unknown-keys.yaml"
-WIDE = (
-    "[...document.querySelectorAll('.stMain *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1"
-    " && !e.closest('thead')).map(e => e.className + e.textContent.slice(0, 40))"
-)
 OPEN_ALL = "document.querySelectorAll('details').forEach(one => { one.open = true })"
-
-
-@pytest.fixture(autouse=True)
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """An empty store: the page needs none of its contents."""
-    monkeypatch.setenv("POMEY_STORE", f"sqlite:///{tmp_path / 'library.db'}")
-    st.cache_resource.clear()
-    st.cache_data.clear()
-    opened = frame.store()
-    yield opened
-    opened.close()
-    st.cache_resource.clear()
 
 
 def hand_in(test: AppTest, name: str, data: bytes) -> str:
@@ -174,19 +153,10 @@ def test_file_of_others_is_shown_inert() -> None:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """One browser for all tests here."""
-    with browser() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the page, on an empty store."""
-    server = Server(tmp_path_factory.mktemp("library"))
-    server.start()
-    yield f"{server.url}/questionnaires"
-    server.stop()
+    with Server(tmp_path_factory.mktemp("library")) as server:
+        yield f"{server.url}/questionnaires"
 
 
 def _visit(page: Page, address: str) -> None:
@@ -203,10 +173,9 @@ def _hand_in(page: Page, file: Path) -> None:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_wrong_file_shows_its_line(lang: str, address: str, chromium: Browser) -> None:
+def test_wrong_file_shows_its_line(lang: str, address: str, visitor: Visitor) -> None:
     """A file with errors, chosen in a browser, shows each error with its line and the line as it was written."""
-    context = chromium.new_context(viewport=LAPTOP, locale=lang)  # type: ignore[arg-type]
-    page = context.new_page()
+    page = visitor(locale=lang)
     _visit(page, f"{address}?lang={lang}")
     browse = page.locator(".st-key-lib-check button").first
     assert frame.words()("lib-browse", lang) in browse.evaluate("e => getComputedStyle(e, '::after').content")
@@ -218,37 +187,25 @@ def test_wrong_file_shows_its_line(lang: str, address: str, chromium: Browser) -
         assert frame.words()("lib-line", lang, n=problem.line) in told
         assert written[problem.line - 1].strip() in told
         assert problem.text(lang) in told
-    context.close()
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_phone_never_scrolls_sideways(lang: str, address: str, chromium: Browser) -> None:
+def test_phone_never_scrolls_sideways(lang: str, address: str, visitor: Visitor) -> None:
     """At 390 pixels nothing is wider than the screen, with every answer unfolded and a wrong file handed in."""
-    context = chromium.new_context(viewport=PHONE, locale=lang)  # type: ignore[arg-type]
-    page = context.new_page()
+    page = visitor(viewport=PHONE, locale=lang)
     _visit(page, f"{address}?lang={lang}")
     _hand_in(page, WRONG)
     page.evaluate(OPEN_ALL)
-    assert not page.evaluate(WIDE)
-    assert page.evaluate("document.querySelector('.stMain').scrollWidth") <= PHONE["width"]
-    context.close()
+    assert not too_wide(page)
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_accessible(scheme: str, address: str, chromium: Browser) -> None:
+def test_accessible(scheme: str, address: str, visitor: Visitor) -> None:
     """No violation of WCAG 2.2 AA that axe can see, with a wrong file handed in, in light and dark."""
-    context = chromium.new_context(viewport=LAPTOP, locale="fr-BE", color_scheme=scheme)  # type: ignore[arg-type]
-    page = context.new_page()
+    page = visitor(color_scheme=scheme)
     _visit(page, f"{address}?lang=fr")
     _hand_in(page, WRONG)
     page.evaluate(OPEN_ALL)
-    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-    found = Axe().run(page, options=options)
-    told = [
-        (one["id"], [(node["target"], node["html"][:160]) for node in one["nodes"]])
-        for one in found.response["violations"]
-    ]
-    assert not told
-    context.close()
+    assert not faults(page)

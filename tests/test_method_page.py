@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
-from axe_playwright_python.sync_playwright import Axe
-from browser import Server, browser, ready
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from browser import LANGUAGES, PHONE, Server, Visitor, faults, ready, too_wide
+from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 from test_pages import open_page, text_of
 
@@ -19,20 +17,7 @@ from matrix import Refused, load_matrix, load_sources, number
 from questionnaires import load_library
 from scoring import load_rulebook
 
-LANGUAGES = ("fr", "nl", "en")
-PHONE: ViewportSize = {"width": 390, "height": 844}
-LAPTOP: ViewportSize = {"width": 1280, "height": 800}
 LEAST = {"fr": "au moins", "nl": "minstens", "en": "at least"}
-
-
-@pytest.fixture
-def _store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An empty store for the pages."""
-    monkeypatch.setenv("POMEY_STORE", f"sqlite:///{tmp_path / 'method.db'}")
-    st.cache_resource.clear()
-    yield
-    frame.store().close()
-    st.cache_resource.clear()
 
 
 def shown(test: AppTest) -> dict[str, str]:
@@ -47,7 +32,7 @@ def slide(test: AppTest, lens: str, item: str, option: str, lang: str = "en") ->
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-@pytest.mark.usefixtures("_store")
+@pytest.mark.usefixtures("page_store")
 def test_page_speaks_every_language(lang: str) -> None:
     """Every section, cell, condition and source is on the page in the language asked for, with no blank left open."""
     text = text_of(open_page("method", lang=lang))
@@ -68,7 +53,7 @@ def test_page_speaks_every_language(lang: str) -> None:
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-@pytest.mark.usefixtures("_store")
+@pytest.mark.usefixtures("page_store")
 def test_example_begins_as_defined(lang: str) -> None:
     """Declared 3.0, experienced 2.5, gap 0.175, retained 2.5, and nothing proven yet."""
     test = open_page("method", lang=lang)
@@ -81,7 +66,7 @@ def test_example_begins_as_defined(lang: str) -> None:
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-@pytest.mark.usefixtures("_store")
+@pytest.mark.usefixtures("page_store")
 def test_patients_who_do_not_know_leave_bounds(lang: str) -> None:
     """When patients do not know about level 2, they see at least 1.0 and at most 2.5, and so is it retained."""
     test = open_page("method", lang=lang)
@@ -95,7 +80,7 @@ def test_patients_who_do_not_know_leave_bounds(lang: str) -> None:
     assert test.select_slider(key=f"worked|experienced|example.surveys|{lang}").disabled
 
 
-@pytest.mark.usefixtures("_store")
+@pytest.mark.usefixtures("page_store")
 def test_slider_moves_every_number() -> None:
     """What patients say of their seats changes their position, the gap, the retained position and the working."""
     test = slide(open_page("method", lang="en"), "experienced", "members", "v10")
@@ -104,7 +89,7 @@ def test_slider_moves_every_number() -> None:
     assert "1.0 ÷ 0.60 = 1.67, so 1: reached" in text_of(test)
 
 
-@pytest.mark.usefixtures("_store")
+@pytest.mark.usefixtures("page_store")
 def test_ceiling_is_shown_when_it_holds() -> None:
     """Partnership claimed and lived with little training is retained at collaboration, and the ceiling says why."""
     test = open_page("method", lang="en")
@@ -118,7 +103,7 @@ def test_ceiling_is_shown_when_it_holds() -> None:
     assert shown(test)["state"] == frame.words()("state-watch", "en")
 
 
-@pytest.mark.usefixtures("_store")
+@pytest.mark.usefixtures("page_store")
 def test_ready_made_variants_and_back() -> None:
     """The two variants are one click away, and so is the example."""
     test = open_page("method", lang="en")
@@ -131,7 +116,7 @@ def test_ready_made_variants_and_back() -> None:
     assert shown(test) == before
 
 
-@pytest.mark.usefixtures("_store")
+@pytest.mark.usefixtures("page_store")
 def test_everyone_silent_is_no_position() -> None:
     """When nobody knows anything, there is no position, no gap and nothing exposed, and the page says so."""
     test = open_page("method", lang="en")
@@ -145,7 +130,7 @@ def test_everyone_silent_is_no_position() -> None:
     assert frame.words()("method-retained-none", "en") in text_of(test)
 
 
-@pytest.mark.usefixtures("_store")
+@pytest.mark.usefixtures("page_store")
 def test_answers_survive_a_change_of_language() -> None:
     """The example stays as it was set when the language changes."""
     test = slide(open_page("method", lang="en"), "declared", "votes", "v6")
@@ -238,19 +223,10 @@ def test_wrong_text_is_refused_with_its_place(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """One browser for the tests here."""
-    with browser() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server on an empty store."""
-    one = Server(tmp_path_factory.mktemp("method"))
-    one.start()
-    yield one
-    one.stop()
+    with Server(tmp_path_factory.mktemp("method")) as one:
+        yield one
 
 
 def _open(server: Server, page: Page, lang: str) -> None:
@@ -261,38 +237,26 @@ def _open(server: Server, page: Page, lang: str) -> None:
 
 @pytest.mark.browser
 @pytest.mark.parametrize(("lang", "scheme"), [("fr", "light"), ("nl", "dark"), ("en", "light")])
-def test_accessible(lang: str, scheme: str, server: Server, chromium: Browser) -> None:
+def test_accessible(lang: str, scheme: str, server: Server, visitor: Visitor) -> None:
     """No violation of WCAG 2.2 AA that axe can see, in light and dark."""
-    context = chromium.new_context(viewport=LAPTOP, color_scheme=scheme)  # type: ignore[arg-type]
-    page = context.new_page()
+    page = visitor(color_scheme=scheme)
     _open(server, page, lang)
-    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-    found = Axe().run(page, options=options).response["violations"]
-    assert not [(one["id"], [node["target"] for node in one["nodes"]][:5]) for one in found]
-    context.close()
+    assert not faults(page)
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_phone_never_scrolls_sideways(lang: str, server: Server, chromium: Browser) -> None:
+def test_phone_never_scrolls_sideways(lang: str, server: Server, visitor: Visitor) -> None:
     """At 390 pixels nothing is wider than the screen."""
-    context = chromium.new_context(viewport=PHONE)
-    page = context.new_page()
+    page = visitor(viewport=PHONE)
     _open(server, page, lang)
-    wide = page.evaluate(
-        "[...document.querySelectorAll('.stMain *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1"
-        " && !e.closest('thead')).map(e => e.className)"
-    )
-    assert not wide
-    assert page.evaluate("document.querySelector('.stMain').scrollWidth") <= PHONE["width"]
-    context.close()
+    assert not too_wide(page)
 
 
 @pytest.mark.browser
-def test_keyboard_moves_and_jumps(server: Server, chromium: Browser) -> None:
+def test_keyboard_moves_and_jumps(server: Server, visitor: Visitor) -> None:
     """An arrow key moves a slider, which is said aloud; Enter in the contents goes to a section."""
-    context = chromium.new_context(viewport=LAPTOP)
-    page = context.new_page()
+    page = visitor()
     _open(server, page, "en")
     page.get_by_role("slider", name="Collaboration · patients").focus()
     page.keyboard.press("ArrowRight")
@@ -301,14 +265,12 @@ def test_keyboard_moves_and_jumps(server: Server, chromium: Browser) -> None:
     page.get_by_role("link", name="The limits").focus()
     page.keyboard.press("Enter")
     page.wait_for_function("Math.abs(document.getElementById('m-limits').getBoundingClientRect().top) < 200")
-    context.close()
 
 
 @pytest.mark.browser
-def test_lines_stay_readable_and_print_leaves_controls_out(server: Server, chromium: Browser) -> None:
+def test_lines_stay_readable_and_print_leaves_controls_out(server: Server, visitor: Visitor) -> None:
     """On a laptop no line of running text has many more than 70 characters; on paper there is no control."""
-    context = chromium.new_context(viewport=LAPTOP)
-    page = context.new_page()
+    page = visitor()
     _open(server, page, "fr")
     longest = page.evaluate(
         "Math.max(...[...document.querySelectorAll('.me-ul li, .me-ol li, .st-key-method-body p.fr-text')].map(e => {"
@@ -320,4 +282,3 @@ def test_lines_stay_readable_and_print_leaves_controls_out(server: Server, chrom
     for selector in (".me-contents", ".st-key-worked-presets", ".st-key-worked input[type=range]"):
         expect(page.locator(selector).first).to_be_hidden()
     expect(page.locator(".me-work")).to_be_visible()
-    context.close()

@@ -75,18 +75,17 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed(
             invitations.start(campaign, person.code, "fr")
     stop = threading.Event()
     threads = [threading.Thread(target=person.answer, args=(stop,)) for person in crowd]
-    server.start()
-    for thread in threads:
-        thread.start()
-    for _ in range(kills):
+    with server:
+        for thread in threads:
+            thread.start()
+        for _ in range(kills):
+            time.sleep(seconds)
+            server.kill()
+            server.start()
         time.sleep(seconds)
-        server.kill()
-        server.start()
-    time.sleep(seconds)
-    stop.set()
-    for thread in threads:
-        thread.join()
-    server.stop()
+        stop.set()
+        for thread in threads:
+            thread.join()
     with Store.open(server.store) as store:
         standing = {
             (row["respondent"], row["item"]): row["answer"] for row in store.answers([campaign]).to_pylist()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import shutil
 import sqlite3
 import stat
 import sys
@@ -26,9 +27,9 @@ from alembic.script import ScriptDirectory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data import Answer, Campaign, Store, StoreError, default_file, layout
+from data import Answer, Campaign, Invitations, Store, StoreError, default_file, layout
 from data import store as module
-from matrix import Refused
+from matrix import Refused, load_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -164,7 +165,32 @@ def test_progress_counts_standing_answers_by_role(store: Store, campaign: str) -
     store.save(Answer(campaign, "p2", "patient", "j", ""))
     patient, quality = store.progress(campaign)
     assert patient[:3] == ("patient", 2, 3)
-    assert quality == ("quality", 1, 1, last.at)
+    assert quality == ("quality", 1, 1, last.at, 7)
+
+
+def test_progress_differs_after_every_answer_and_every_erasure(store: Store, campaign: str) -> None:
+    """A change that leaves counts and the last time as they were still shows, and so does what is erased."""
+    links = Invitations(store)
+    [gone] = links.personal(campaign, "patient", 1)
+    early = datetime(2020, 1, 1, tzinfo=UTC)
+    deeds: list[Callable[[], object]] = [
+        lambda: store.save(Answer(campaign, "p1", "patient", "i", "often")),
+        lambda: store.save(Answer(campaign, "p1", "patient", "j", "often", at=early)),
+        lambda: store.save(Answer(campaign, "p1", "patient", "j", "never", at=early)),
+        lambda: store.save(Answer(campaign, "p1", "patient", "j", "never", comment="c", at=early)),
+        lambda: store.save(Answer(campaign, gone.code, "patient", "i", "often", at=early)),
+        lambda: links.erase(links.submit(gone.token)),
+        lambda: store.close_campaign(campaign),
+        lambda: links.expire(date(2100, 1, 1)),
+    ]
+    seen = []
+    for deed in deeds:
+        deed()
+        seen.append(f"{store.progress(campaign)}")
+    assert len(set(seen)) == len(deeds) - 1  # closing says nothing new
+    assert seen[-2] == seen[-3]
+    store.save(Answer(new_campaign(store).id, "p", "patient", "i", "often"))
+    assert f"{store.progress(campaign)}" == seen[-1]
 
 
 def test_a_given_time_is_kept_to_the_microsecond(store: Store, campaign: str) -> None:
@@ -224,7 +250,7 @@ def test_every_view_agrees_with_a_plain_dictionary(
     for who, role, _ in standing:
         mine = {item: a.answer for item, a in store.respondent(campaign, who, role).items()}
         assert mine == {i: a for (w, r, i), a in standing.items() if (w, r) == (who, role)}
-    counts = {role: (people, answers) for role, people, answers, _ in store.progress(campaign)}
+    counts = {role: (people, answers) for role, people, answers, *_ in store.progress(campaign)}
     roles = {role for _, role, _ in standing}
     assert counts == {
         role: (len({w for w, r, _ in standing if r == role}), sum(r == role for _, r, _ in standing))
@@ -342,6 +368,58 @@ def test_evidence_comes_back_as_the_format_has_it(store: Store, campaign: str) -
     assert store.evidence([]).num_rows == 0
 
 
+def test_a_closed_campaign_takes_no_evidence(store: Store, campaign: str) -> None:
+    """What the results rest on waits for a reopening, and whoever adds some stands in each campaign's history."""
+    other = new_campaign(store, state="draft").id
+    rows: list[Any] = [
+        {"assessment": one, "item": "i", "title": "PV", "kind": "minutes"} for one in (other, campaign, other)
+    ]
+    store.close_campaign(campaign)
+    refusal("store-evidence-closed", lambda: store.add_evidence(rows, author="anna"))
+    assert store.evidence().num_rows == 0
+    store.reopen_campaign(campaign, "raison")
+    assert store.add_evidence(rows, author="anna") == 3
+    for id_, count in ((campaign, 1), (other, 2)):
+        latest, before = store.events(campaign=id_)[:2]
+        assert (latest.author, latest.what, latest.detail) == ("anna", "evidence_added", {"pieces": count})
+        assert before.what != "evidence_added"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE evidence SET accepted_by = 'me'",
+        "UPDATE evidence SET campaign = 'open'",
+        "UPDATE evidence SET campaign = 'closed'",
+        "DELETE FROM evidence",
+        "INSERT INTO evidence (campaign, {rest}) SELECT 'closed', {rest} FROM evidence",
+        "emptied or replaced",
+    ],
+)
+def test_the_database_itself_keeps_the_evidence_of_a_closed_campaign(store: Store, statement: str) -> None:
+    """No statement adds, accepts, moves or removes what the results of a closed campaign rest on; an open one's may change."""
+    for id_ in ("open", "closed"):
+        row = {"assessment": new_campaign(store, id=id_).id, "item": "i", "title": "PV", "kind": "minutes"}
+        store.add_evidence([row])
+    store.close_campaign("closed")
+    rest = "item, title, kind, added_by, accepted_by, units, file, at"
+    special = {
+        "sqlite": f"INSERT OR REPLACE INTO evidence (id, campaign, {rest}) SELECT id, 'open', {rest} FROM evidence",  # noqa: S608
+        "postgresql": "TRUNCATE evidence",
+    }
+    text = special[store._writer.dialect.name] if statement == "emptied or replaced" else statement
+    before = store.evidence()
+    text = text.format(rest=rest)
+    refusal(
+        "store-evidence-closed", lambda: store.write(lambda connection: connection.execute(sa.text(text)))
+    )
+    assert store.evidence() == before
+    accept = sa.text("UPDATE evidence SET accepted_by = 'bea' WHERE campaign = 'open'")
+    store.write(lambda connection: connection.execute(accept))
+    remove = sa.text("DELETE FROM evidence WHERE campaign = 'open'")
+    assert store.write(lambda connection: connection.execute(remove).rowcount) == 1
+
+
 # What is refused
 
 
@@ -351,6 +429,10 @@ def test_evidence_comes_back_as_the_format_has_it(store: Store, campaign: str) -
         ({"campaign": "none"}, "store-unknown-campaign"),
         ({"respondent": ""}, "empty-text"),
         ({"role": " "}, "empty-text"),
+        ({"role": "nurse"}, "not-among"),
+        ({"role": ["patient"]}, "not-text"),
+        ({"role": "Patient"}, "not-among"),
+        ({"role": "x" * 301}, "store-too-long"),
         ({"item": ""}, "empty-text"),
         ({"answer": None}, "not-text"),
         ({"item": 3}, "not-text"),
@@ -380,6 +462,13 @@ def test_every_problem_is_told_at_once(store: Store, campaign: str) -> None:
     assert [(p.line, p.code) for p in error.problems] == [(1, "empty-text")] * 2 + [
         (2, "store-unknown-campaign")
     ]
+
+
+def test_a_role_that_the_matrix_lacks_is_told_with_its_nearest(store: Store, campaign: str) -> None:
+    """Nobody answers in a role that no side has: the refusal names the one that was probably meant, and all others."""
+    error = refusal("not-among", lambda: store.save(Answer(campaign, "p1", "qualty", "i", "often")))
+    assert error.problems[0].suggestion == "quality"
+    assert set(error.problems[0].known) == set(load_matrix().lens_of)
 
 
 def test_saving_nothing_is_fine(store: Store) -> None:
@@ -413,6 +502,37 @@ def test_the_database_itself_refuses_to_change_an_answer(tmp_path: Path, stateme
             other.execute(statement)
         other.close()
         assert store.history(campaign) == [saved]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE respondent SET erased = NULL",
+        "UPDATE respondent SET erased = erased + 1",
+        "UPDATE respondent SET code = code || 'x'",
+        "DELETE FROM respondent",
+        "emptied or replaced",
+    ],
+)
+def test_the_database_itself_keeps_a_withdrawal(store: Store, campaign: str, statement: str) -> None:
+    """No statement undoes a withdrawal, so that nobody answers under that code again; what forgets more is let through."""
+    links = Invitations(store)
+    gone, stays = links.personal(campaign, "patient", 2)
+    receipt = links.submit(gone.token)
+    assert links.erase(receipt) == 0
+    key = "campaign, code, role, invitation, language, created"
+    special = {
+        "sqlite": f"INSERT OR REPLACE INTO respondent ({key}) SELECT {key} FROM respondent",  # noqa: S608
+        "postgresql": "TRUNCATE respondent",
+    }
+    before = links.respondents(campaign)
+    text = special[store._writer.dialect.name] if statement == "emptied or replaced" else statement
+    refusal("store-withdrawn", lambda: store.write(lambda connection: connection.execute(sa.text(text))))
+    refusal("store-withdrawn", lambda: store.save(Answer(campaign, gone.code, "patient", "i", "often")))
+    assert links.respondents(campaign) == before
+    forget = sa.text("UPDATE respondent SET token_hash = NULL, language = ''")
+    store.write(lambda connection: connection.execute(forget))
+    store.save(Answer(campaign, stays.code, "patient", "i", "often"))
 
 
 def test_a_closed_store_says_so(store: Store, campaign: str) -> None:
@@ -514,7 +634,8 @@ def test_sixteen_threads_lose_nothing_and_get_equal_shares(store: Store) -> None
 
     with ThreadPoolExecutor(16) as pool:
         counts = list(pool.map(answer, range(16)))
-    assert min(counts) > 0.5 * max(counts)
+    # Whoever is answered first may be in the next group before the others, so twice as often, and no more.
+    assert min(counts) > 0.4 * max(counts)
     rows = store.answers().to_pylist()
     kept = {(row["respondent"], row["item"]) for row in rows}
     assert kept == {(f"r{who}", f"i{n}") for who, count in enumerate(counts) for n in range(count)}
@@ -630,6 +751,68 @@ def test_a_full_disk_reaches_every_caller(tmp_path: Path) -> None:
         limit(100_000)
         store.save(Answer(campaign, "r", "patient", "i", "often"))
         assert len(store.history(campaign)) == len(saved) + 1
+
+
+def lost(file: Path) -> None:
+    """Take the file away."""
+    file.rename(file.with_suffix(".away"))
+
+
+def replaced(file: Path) -> None:
+    """Put a copy in the place of the file."""
+    copy = file.with_suffix(".copy")
+    shutil.copyfile(file, copy)
+    copy.replace(file)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there, a file that is open stays where it is")
+@pytest.mark.parametrize("away", [lost, replaced, Path.unlink])
+def test_nothing_is_acknowledged_into_a_file_that_is_gone(
+    tmp_path: Path, away: Callable[[Path], object]
+) -> None:
+    """Once the file is moved, replaced or deleted, saving and reading raise and no file is made in its place."""
+    file = tmp_path / "pomey.db"
+    with Store.open(url_of(tmp_path)) as store:
+        campaign = new_campaign(store).id
+        answer = Answer(campaign, "p1", "patient", "i", "often")
+        store.save(answer)
+        away(file)
+        there = file.exists()
+        error = refusal("store-moved", lambda: store.save(answer))
+        assert str(file) in str(error)
+        refusal("store-moved", store.institutions)
+        assert file.exists() == there
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="likewise")
+def test_a_file_that_goes_during_the_work_takes_nothing_with_it(tmp_path: Path) -> None:
+    """What was written before the file went, but not committed, is refused; put back, the file goes on without it."""
+    file = tmp_path / "pomey.db"
+    with Store.open(url_of(tmp_path)) as store:
+
+        def work(connection: sa.Connection) -> None:
+            building("h")(connection)
+            lost(file)
+
+        refusal("store-moved", lambda: store.write(work))
+        file.with_suffix(".away").rename(file)
+        assert store.institutions() == []
+        store.write(building("h"))
+    with Store.open(url_of(tmp_path)) as store:
+        assert [one.id for one in store.institutions()] == ["h"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="likewise")
+def test_a_writer_that_has_not_written_makes_no_file(tmp_path: Path) -> None:
+    """The first save of a store that was only read so far does not begin a new file where the old one was."""
+    file = tmp_path / "pomey.db"
+    Store.open(url_of(tmp_path)).close()
+    with Store.open(url_of(tmp_path)) as store:
+        lost(file)
+        refusal("store-moved", lambda: store.add_institution("A"))
+        assert not file.exists()
+        file.symlink_to(file)  # a name that leads nowhere is another failure of the disk
+        refusal("store-failed", lambda: store.add_institution("A"))
 
 
 def test_every_connection_is_durable(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +18,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from data import Answer, Campaign, Store, StoreError, layout
+from data import Answer, Campaign, Invitations, Store, StoreError, Target, layout
 from data import store as module
 
 QUESTIONNAIRE: Any = SimpleNamespace(id="hospital", version=2, fingerprint="ab" * 32)
@@ -99,6 +100,46 @@ def test_closing_and_saving_at_once_agree(store_url: str) -> None:
             assert sum(late for _, late in done) == 0
             assert end.closed is not None
             assert max(a.at for a in kept if a.at) <= end.closed
+            ids = sa.select(sa.func.max(layout.answer.c.id)).where(layout.answer.c.campaign == campaign)
+            last = one.read(lambda connection, ids=ids: connection.execute(ids).scalar())
+            assert one.events(campaign=campaign)[0].detail == {"last_answer": last}
+
+
+def test_opening_and_putting_away_at_once_agree(store_url: str) -> None:
+    """Whoever opens a campaign while another program puts its institution away: one of the two is refused, never neither."""
+    with Store.open(store_url) as one, Store.open(store_url) as other, ThreadPoolExecutor(2) as pool:
+        for turn in range(20):
+            house = one.add_institution("H").id
+            draft = one.add_campaign(
+                house, QUESTIONNAIRE, title="T", year=2026, id=f"turn-{turn}", state="draft"
+            ).id
+            deeds = [
+                pool.submit(one.open_campaign, draft),
+                pool.submit(other.edit_institution, house, archived=True),
+            ]
+            failures = [error for deed in deeds if (error := deed.exception()) is not None]
+            assert len(failures) == 1
+            assert isinstance(failures[0], StoreError)
+            state = one.campaign(draft).state
+            away = next(found.archived for found in one.institutions() if found.id == house)
+            assert failures[0].problems[0].code == ("store-put-away" if away else "store-archive-open")
+            assert (state == "open") is not away
+
+
+def test_axes_settled_in_several_programs_at_once_are_all_kept(store_url: str) -> None:
+    """Each of five axes of a campaign is settled from another program at the same moment; none is lost."""
+    axes = ("care", "services", "policy", "teaching", "research")
+    with ExitStack() as opened, ThreadPoolExecutor(len(axes)) as pool:
+        stores = [opened.enter_context(Store.open(store_url)) for _ in axes]
+        campaign = new_campaign(stores[0])
+        for level in (1, 2, 3, 4):
+            edits = [
+                pool.submit(store.edit_campaign, campaign, by_axis={"targets": {axis: Target(level, axis)}})
+                for store, axis in zip(stores, axes, strict=True)
+            ]
+            for edit in edits:
+                edit.result()
+            assert stores[0].campaign(campaign).targets == {axis: Target(level, axis) for axis in axes}
 
 
 def test_an_answer_that_comes_while_the_campaign_closes_waits_for_the_end(postgres_url: str) -> None:
@@ -491,10 +532,27 @@ def test_the_server_itself_refuses_to_change_what_was_said(postgres_url: str, st
         ):
             other.execute(statement.encode())
         assert store.history(campaign) == [saved]
-        assert len(store.events()) == 2
+        assert len(store.events()) == 3
 
 
 # A store of before
+
+
+def test_a_withdrawal_of_before_stands_too(
+    empty_places: Iterator[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who withdrew from a store of the second layout cannot be brought back once it is up to date."""
+    place = next(empty_places)
+    undo = sa.text("UPDATE respondent SET erased = NULL")
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "REVISION", "0002")
+        with Store.open(place) as store:
+            links = Invitations(store)
+            [gone] = links.personal(new_campaign(store), "patient", 1)
+            links.erase(links.submit(gone.token))
+    with Store.open(place) as store:
+        refusal("store-withdrawn", lambda: store.write(lambda connection: connection.execute(undo)))
+        assert [one.erased is not None for one in Invitations(store).respondents("here")] == [True]
 
 
 def test_a_store_of_the_first_layout_is_brought_up_to_date(

@@ -43,6 +43,6 @@ pages = {
 here = st.navigation(list(pages.values()), position="hidden")
 opened = {name: page for name, page in pages.items() if visitor.person.opens(name)}
 frame.begin(opened, lang, partial(sign_in.corner, visitor.person))
-with frame.in_words():
+with frame.guarded():
     here.run()
 frame.end()

@@ -9,6 +9,7 @@ from html import escape
 import streamlit as st
 
 from dashboard import access, frame
+from dashboard.attempts import Attempts
 from dashboard.paging import Part, minutes_for, pages_of
 from data import Answer, Campaign, Invitations, StoreError
 from questionnaires import Item, Questionnaire
@@ -17,6 +18,9 @@ word = frame.word
 OPEN_ANSWERS = ("dk", "na")
 DONE = "done"
 """Stands for an axis when the person has come to the end."""
+GUESSES = "20 per 10 minutes"
+"""Codes under which nothing is opened, tried in one campaign by one signed-in person."""
+_attempts = Attempts()
 
 
 def page() -> None:
@@ -38,8 +42,7 @@ def page() -> None:
             _waits(campaign)
             return
         role, respondent = frame.kept("role"), frame.kept("respondent")
-        # Whoever was invited answers on their own link: nobody opens their answers from here.
-        if role in frame.matrix().lens_of and respondent and respondent not in _invited(campaign):
+        if role in frame.matrix().lens_of and respondent and _opened(campaign, role, respondent):
             _questions(campaign, questionnaire, role, respondent)
         else:
             _who(campaign, role)
@@ -59,13 +62,46 @@ def _waits(campaign: Campaign) -> None:
         frame.go("campaign")
 
 
-def _invited(campaign: Campaign) -> set[str]:
-    """The codes of people who have a link of their own."""
-    return {one.code for one in Invitations(frame.store()).respondents(campaign.id)}
+def _opened(campaign: Campaign, role: str, code: str) -> bool:
+    """Whether the answers under the code in the address are opened; else the code is let go, and the page says why."""
+    here = (access.author(), campaign.id, role, code)
+    if st.session_state.get("opened") == here:
+        return True
+    why = _refusal(campaign, role, code, fresh=True)
+    if why:
+        st.session_state["code-refused"] = why
+        frame.keep(respondent="", axis="", part="")
+        return False
+    st.session_state["opened"] = here
+    return True
+
+
+def _refusal(campaign: Campaign, role: str, code: str, *, fresh: bool) -> str:
+    """Why the answers under a code are not opened here, in words; empty when they are.
+
+    A code opens what was entered here in this role, and no more: whoever was invited answers on their own link, and
+    what was imported is nobody's to change. ``fresh`` lets in a code that nobody answers under: somebody begins with
+    it. Every code but a known one counts as a guess, since the page tells whether answers stand under it.
+    """
+    whose = ("code", access.author(), campaign.id)
+    wait = _attempts.wait(GUESSES, *whose)
+    if wait:
+        return word("code-limited", minutes=wait)
+    said = frame.store().history(campaign.id, respondent=code)
+    invited = code in {one.code for one in Invitations(frame.store()).respondents(campaign.id)}
+    if not invited and said and all((one.role, one.channel) == (role, _channel(role)) for one in said):
+        return ""
+    _attempts.count(GUESSES, *whose)
+    return "" if fresh and not invited and not said else word("code-refused", code=code)
+
+
+def _channel(role: str) -> str:
+    """By which way the answers given on this page come, as it is kept with each."""
+    return "own_link" if frame.lens_of(role) == "declared" else "staff_entered"
 
 
 def _who(campaign: Campaign, wanted: str) -> None:
-    """Ask who answers: a role and a code; a code already known resumes."""
+    """Ask who answers: a role and a code, new or noted before; whose codes there are is told to nobody."""
     lang, matrix = frame.language(), frame.matrix()
     frame.heading(word("who-title"))
     frame.banner(campaign)
@@ -75,22 +111,28 @@ def _who(campaign: Campaign, wanted: str) -> None:
     )
     roles = {one.id: one.title[lang] for one in matrix.roles if one.lens == lens}
     role = frame.pick(st.radio, word("role"), roles, f"who-role-{lens}", wanted)
-    fresh = st.session_state.setdefault("fresh-code", frame.new_code())
-    known: dict[str, int] = {}
-    invited = _invited(campaign)
-    for row in frame.store().answers([campaign.id]).select(["respondent", "role"]).to_pylist():
-        if row["role"] == role and row["respondent"] not in invited:
-            known[row["respondent"]] = known.get(row["respondent"], 0) + 1
-    people = {fresh: word("person-new", code=fresh)}
-    for code, n in sorted(known.items()):
-        people[code] = word("person-known" if n > 1 else "person-known-one", code=code, n=n)
-    person = frame.pick(st.selectbox, word("person"), people, f"who-person-{role}")
-    frame.paragraph(word("person-help"), "small")
+    name = f"fresh-code|{campaign.id}"
+    if name not in st.session_state:
+        st.session_state[name] = Invitations(frame.store()).free_code(campaign.id)
+    people = {"new": word("person-new", code=st.session_state[name]), "known": word("person-known")}
+    known = frame.pick(st.radio, word("person"), people, "who-person") == "known"
+    if known:
+        written = st.text_input(word("code"), key="who-code", max_chars=40)
+    else:
+        frame.note("person-help", "✎")
+    refused = st.empty()
     _who_sees(role)
-    if st.button(word("resume" if person in known else "begin"), type="primary", key="begin"):
-        st.session_state.pop("fresh-code", None)
-        frame.keep(role=role, respondent=person, axis="", part="")
-        st.rerun()
+    if st.button(word("resume" if known else "begin"), type="primary", key="begin"):
+        code = "".join(written.split()).lower() if known else st.session_state.pop(name)
+        why = (_refusal(campaign, role, code, fresh=False) if code else word("code-missing")) if known else ""
+        if not why:
+            st.session_state["opened"] = (access.author(), campaign.id, role, code)
+            frame.keep(role=role, respondent=code, axis="", part="")
+            st.rerun()
+        st.session_state["code-refused"] = why
+    why = st.session_state.pop("code-refused", "")
+    if why:
+        refused.error(frame.plain(why))
 
 
 def _who_sees(role: str) -> None:
@@ -114,6 +156,7 @@ def _questions(campaign: Campaign, questionnaire: Questionnaire, role: str, resp
         )
         st.button(word("change-person"), key="change", type="tertiary", on_click=_change_person)
     saved = st.session_state["saved"] = frame.store().respondent(campaign.id, respondent, role)
+    st.session_state["drawn"] = []
     above = st.container(key="progress")
     place = _place(pages)
     if frame.kept("axis") == DONE:
@@ -127,10 +170,13 @@ def _questions(campaign: Campaign, questionnaire: Questionnaire, role: str, resp
             f'<h1 class="fr-h1">{escape(entry.title[lang])}{escape(suffix)}</h1>'
             f'<p class="fr-axis-about">{escape(entry.description[lang])}</p>'
         )
+        st.session_state["drawn"] = [item.id for item in items]
         for item in items:
             # A fragment of its own: a click draws one card and the progress, not the page.
             card = st.fragment(_card, key=f"card|{item.id}")
             card(campaign, questionnaire, item, role, respondent)
+        if st.session_state.pop("outdated", False):
+            st.rerun()
         _turn(pages, place)
         _who_sees(role)
     with above:
@@ -162,8 +208,8 @@ def _card(
     texts = {option.id: option.text[lang] for option in options}
     texts |= {"dk": word("option-dk"), "na": word("option-na")}
     base = _base(campaign, item, role, respondent)
-    key = _key(base)
-    _follow(base, key, stored)
+    new = f"seen|{base}" not in st.session_state
+    _follow(base, stored)
     here = (campaign, item, role, respondent)
     with st.container(border=True, key=f"card-{item.id.replace('.', '-')}"):
         choice = st.radio(
@@ -172,7 +218,7 @@ def _card(
             index=list(texts).index(stored.answer) if stored and stored.answer in texts else None,
             format_func={id_: frame.plain(text) for id_, text in texts.items()}.__getitem__,
             captions=[frame.plain(ask.anchors[id_][lang]) if id_ in ask.anchors else "" for id_ in texts],
-            key=key,
+            key=_key(base),
             width="stretch",
             on_change=_changed,
             args=here,
@@ -188,6 +234,10 @@ def _card(
             on_change=_changed,
             args=here,
         )
+        asked = stored is None or stored.answer in texts  # else no choice stands for what is stored
+        if new and asked and _outdated(campaign, item, choice, written or "", role, respondent):
+            st.session_state["outdated"] = True
+            return
         line, tone = _settle(campaign, item, choice, written or "", role, respondent)
         with st.container(
             horizontal=True, vertical_alignment="center", key=f"foot-{item.id.replace('.', '-')}"
@@ -230,23 +280,64 @@ def _changed(campaign: Campaign, item: Item, role: str, respondent: str) -> None
     Here as well as after rendering: whoever turns the page at once leaves no card behind to be rendered.
     """
     base = _base(campaign, item, role, respondent)
+    drawn: list[str] = st.session_state["drawn"]
+    elsewhere: list[str] = []
     with suppress(StoreError):  # the card meets it again, and says so
-        st.session_state["saved"] = frame.store().respondent(campaign.id, respondent, role)
-        _follow(base, _key(base), _stored(item))
+        before: dict[str, Answer] = st.session_state["saved"]
+        saved = st.session_state["saved"] = frame.store().respondent(campaign.id, respondent, role)
+        elsewhere = [
+            id_ for id_ in drawn if id_ != item.id and _said(before.get(id_)) != _said(saved.get(id_))
+        ]
+        _follow(base, _stored(item))
         choice = st.session_state.get(_key(base))
         why = choice == "na"
         written = st.session_state.get(_field(base, why=why), _written(_stored(item), why=why))
         _settle(campaign, item, choice, written or "", role, respondent)
-    st.rerun([f"card|{item.id}", "progress"])
+    st.rerun([*(f"card|{id_}" for id_ in (item.id, *elsewhere)), "progress"])
 
 
-def _follow(base: str, key: str, stored: Answer | None) -> None:
-    """Take over an answer that was changed elsewhere, unless this page has just changed it too."""
-    seen, now = f"seen|{base}", stored.answer if stored else None
-    if key not in st.session_state:
-        st.session_state[seen] = now
-    elif st.session_state.get(seen) != now and st.session_state[key] == st.session_state.get(seen):
-        st.session_state[key] = st.session_state[seen] = now
+def _said(stored: Answer | None) -> tuple[str, str, str]:
+    """Answer, reason and comment, each empty when there is none."""
+    return (stored.answer, stored.reason, stored.comment) if stored else ("", "", "")
+
+
+def _follow(base: str, stored: Answer | None) -> None:
+    """Take over what was changed elsewhere, part by part, unless this page has just changed that part too."""
+    now = _said(stored)
+    seen: tuple[str, str, str] = st.session_state.get(f"seen|{base}", now)
+    names = (_key(base), _field(base, why=True), _field(base, why=False))
+    for name, was, part in zip(names, seen, now, strict=True):
+        if was != part and name in st.session_state and (st.session_state[name] or "").strip() == was:
+            st.session_state[name] = part if part or name != names[0] else None
+            st.session_state[f"said|{base}"] = word("changed-elsewhere")
+    st.session_state[f"seen|{base}"] = now
+
+
+def _outdated(
+    campaign: Campaign,
+    item: Item,
+    choice: str | None,
+    written: str,
+    role: str,
+    respondent: str,
+) -> bool:
+    """Whether the browser shows what was said before and was changed since; then the next run follows.
+
+    So it does when the server was started again: this session knows nothing, and a page left open shows what it last
+    knew. What the store never held was just chosen or written there, and is to be saved.
+    """
+    stored, written = _stored(item), written.strip()
+    now = _said(stored)
+    shown = (choice or "", *((written, now[2]) if choice == "na" else (now[1], written)))
+    if shown == now:
+        return False
+    history = frame.store().history(campaign.id, respondent=respondent, item=item.id)
+    past = [("", "", ""), *(_said(one) for one in history if one.role == role)]
+    seen = tuple(
+        part if any(part == one[place] for one in past) else now[place] for place, part in enumerate(shown)
+    )
+    st.session_state[f"seen|{_base(campaign, item, role, respondent)}"] = seen
+    return seen != now
 
 
 def _settle(
@@ -280,12 +371,12 @@ def _settle(
     try:
         kept = frame.store().save(wanted)
     except StoreError as error:
-        return word("not-saved", why=error.text(frame.language())), "wait"
+        return word("not-saved", why=frame.told(error)), "wait"
     if choice is None:
         st.session_state["saved"].pop(item.id, None)
     else:
         st.session_state["saved"][item.id] = kept
-    st.session_state[f"seen|{base}"] = choice
+    st.session_state[f"seen|{base}"] = _said(None if choice is None else kept)
     at = kept.at or dt.datetime.now(tz=dt.UTC)
     line = word("taken-back") if choice is None else word("saved-at", time=_clock(at))
     st.session_state["announce"] = f"{line}|{item.id} {at.timestamp()}"
@@ -305,7 +396,6 @@ def _wanted(
     """The answer to save, or none when the store already holds just that."""
     if choice is None and stored is None:
         return None
-    channel = "own_link" if frame.lens_of(role) == "declared" else "staff_entered"
     reason = written if choice == "na" else ""
     comment = (stored.comment if stored else "") if choice == "na" else written
     if stored and (stored.answer, stored.reason, stored.comment) == (choice, reason, comment):
@@ -318,7 +408,7 @@ def _wanted(
         choice or "",
         reason,
         comment if choice else "",
-        channel=channel,
+        channel=_channel(role),
     )
 
 
@@ -362,7 +452,7 @@ def _open(axis: str, part: int) -> None:
 
 
 def _change_person() -> None:
-    frame.unpick("who-side", "who-person-" + frame.kept("role"))
+    frame.unpick("who-side", "who-person")
     frame.keep(respondent="", axis="", part="")
 
 

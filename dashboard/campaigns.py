@@ -11,11 +11,12 @@ from typing import Any
 import streamlit as st
 
 from dashboard import access, frame
-from dashboard.home import COUNTRIES, QUESTIONNAIRE, TITLE_LIMIT, TYPES, managed
+from dashboard.home import COUNTRIES, QUESTIONNAIRE, TITLE_LIMIT, TYPES, all_away, managed
 from dashboard.paging import minutes_for
 from dashboard.results import asked, scope_of, table
 from data import Campaign, Event, Institution, Invitations, Target
-from data.store import COMMENT_LIMIT, COMMITTEE, FEEDBACK_STATES, NAME_LIMIT, SCOPES
+from data.accounts import EVERYWHERE
+from data.store import BY_AXIS, COMMENT_LIMIT, COMMITTEE, FEEDBACK_STATES, NAME_LIMIT, SCOPES
 from matrix import day
 
 word = frame.word
@@ -23,8 +24,6 @@ TURNS = {"draft": "open", "open": "close", "closed": "reopen"}
 """What can be done to a campaign in each state."""
 LINES = {"open": 3, "close": 5, "reopen": 3}
 """How many sentences say what that does."""
-BY_AXIS = ("out_of_scope", "scope_views", "targets")
-"""Settings that are kept by axis."""
 DATES = ("programme_start", "closes", "next_date")
 PLAIN = (
     "title",
@@ -53,12 +52,12 @@ def page() -> None:
     every = [one for one in frame.campaigns(archived=away) if one.kind == "assessment"]
     chosen = frame.choose(every) if every else None
     with st.container(key="campaign"):
-        if said := st.session_state.pop("ca-said", ""):
-            st.success(frame.plain(said))
-        if chosen is None:
-            frame.empty("ca-empty", None)
-        else:
+        if chosen is not None:
             _campaign(chosen)
+        elif not away and frame.campaigns(archived=True):
+            all_away()
+        else:
+            frame.empty("ca-empty", None)
         _institutions()
 
 
@@ -69,7 +68,9 @@ def _campaign(campaign: Campaign) -> None:
     title = f"{house.name} · {campaign.title}"
     st.html(f'<h1 class="fr-h1">{escape(title)}{frame.tag(campaign)}{mark}</h1>')
     frame.banner(campaign)
-    _life(campaign, manages=manages)
+    _life(campaign, house, manages=manages)
+    if campaign.state == "closed":  # what is to be done next stands first
+        _feedback(campaign, manages=manages)
     frame.heading(word("ca-settings"), 2)
     st.html(_settings(campaign))
     if manages:
@@ -78,16 +79,18 @@ def _campaign(campaign: Campaign) -> None:
                 _edit(campaign, section)
         if campaign.state == "closed":
             frame.paragraph(word("ca-locked"), "small")
-    _feedback(campaign, manages=manages)
-    _history(campaign)
-    if manages and campaign.state != "open":
-        _put_away(campaign)
+    if campaign.state != "closed":
+        _feedback(campaign, manages=manages)
+    if manages:
+        _history(campaign)
+        if campaign.archived or campaign.state != "open":
+            _put_away(campaign)
 
 
 # --- opening, closing, reopening ----------------------------------------------------------------------------------
 
 
-def _life(campaign: Campaign, *, manages: bool) -> None:
+def _life(campaign: Campaign, house: Institution, *, manages: bool) -> None:
     """How far the campaign is, and the one way on; nothing is done before it has been said and confirmed."""
     turn, wanted = TURNS[campaign.state], str(st.session_state.get("turning", ""))
     with st.container(border=True, key="ca-life"):
@@ -96,7 +99,9 @@ def _life(campaign: Campaign, *, manages: bool) -> None:
             campaign.state
         ]
         frame.paragraph(word(f"ca-state-{campaign.state}-why", date=_when(since or campaign.created)[0]))
-        if not manages or campaign.archived:
+        _said("life")
+        away = campaign.archived or (house.archived and turn != "close")  # nothing put away takes answers
+        if away or not manages:
             return
         if wanted == f"{turn}|{campaign.id}":
             _confirm(campaign, turn)
@@ -116,6 +121,8 @@ def _life(campaign: Campaign, *, manages: bool) -> None:
 def _confirm(campaign: Campaign, turn: str) -> None:
     """Say what opening, closing or reopening does, and do it when that is confirmed."""
     frame.heading(word(f"ca-{turn}-title"), 3)
+    if turn != "close" and campaign.closes and campaign.closes < _today():
+        frame.note(f"ca-{turn}-past", "▲", "alert", date=day(campaign.closes, frame.language()))
     lines = [word(f"ca-{turn}-{n + 1}", months=campaign.retention_months) for n in range(LINES[turn])]
     if turn == "close":
         lines = [*_so_far(campaign), *lines]
@@ -143,7 +150,7 @@ def _confirm(campaign: Campaign, turn: str) -> None:
         else:
             store.reopen_campaign(campaign.id, reason, author=author)
         frame.keep(turning="")
-        _say(word(f"ca-{turn}-done"))
+        _say("life", word(f"ca-{turn}-done"))
         st.rerun()
 
 
@@ -151,7 +158,8 @@ def _so_far(campaign: Campaign) -> list[str]:
     """Who has answered until now, and what that means for a closing."""
     people = {"declared": 0, "experienced": 0}
     for one in frame.store().progress(campaign.id):
-        people[frame.lens_of(one.role)] += one.respondents
+        if lens := frame.matrix().lens_of.get(one.role):  # a role that the matrix had once counts on no side
+            people[lens] += one.respondents
     n_min, lines = frame.matrix().thresholds.n_min, [word("ca-close-people", None, **people)]
     if not people["experienced"]:
         lines.append(word("ca-close-nobody"))
@@ -174,7 +182,7 @@ def _settings(campaign: Campaign) -> str:
     for name in BY_AXIS:
         lines = [_line(f"{name}.{axis}", one) for axis, one in getattr(campaign, name).items()]
         if lines or name == "targets":
-            shown.append((word(f"ca-field-{name}"), lines or [word("ca-nothing")]))
+            shown.append((word(f"ca-field-{name}"), lines or [frame.NOTHING]))
     shown.append((word("fact-asked"), [asked(campaign)]))
     listed = ""
     for label, lines in shown:
@@ -205,27 +213,28 @@ def _edit(campaign: Campaign, section: str) -> None:
     with st.form(f"form|{name}", border=False):
         values = fields(base, name)
         sent = st.form_submit_button(word("ca-save"), key=f"save|{name}", type="primary")
+    _said(mark)
     if not sent:
         return
     now = frame.store().campaign(campaign.id)
 
     def keep(touched: Values) -> None:
-        frame.store().edit_campaign(campaign.id, author=access.author(), **_as_fields(now, touched))
+        plain = {key: value for key, value in touched.items() if "." not in key}
+        frame.store().edit_campaign(
+            campaign.id, author=access.author(), by_axis=_single_axes(touched), **plain
+        )
 
     _settle(mark, base, values, _flat(now), keep)
 
 
-def _as_fields(campaign: Campaign, touched: Values) -> Values:
-    """Changed settings as the store takes them: by axis, what was changed is put into what is there."""
-    fields = {key: value for key, value in touched.items() if "." not in key}
+def _single_axes(touched: Values) -> dict[str, Values]:
+    """The changed settings that are kept by axis, as the store puts them into what is there."""
+    found: dict[str, Values] = {}
     for key, value in touched.items():
         name, _, axis = key.partition(".")
         if axis:
-            whole = fields.setdefault(name, dict(getattr(campaign, name)))
-            whole.pop(axis, None)
-            if value:
-                whole[axis] = value
-    return fields
+            found.setdefault(name, {})[axis] = value or None
+    return found
 
 
 def _about(base: Values, name: str) -> Values:
@@ -276,14 +285,18 @@ def _targets(base: Values, name: str) -> Values:
         str(one.number): f"{one.number}. {one.title[lang]}" for one in matrix.levels
     }
     values: Values = {}
-    for axis in (one for one in matrix.axes if not base[f"out_of_scope.{one.id}"]):
-        key = f"targets.{axis.id}"
+    for axis in matrix.axes:
+        key, left_out = f"targets.{axis.id}", base[f"out_of_scope.{axis.id}"]
+        if left_out and not base[key]:
+            continue
         target = base[key] or Target(0, "")
         left, right = st.columns(2)
         level = frame.pick(left.selectbox, axis.title[lang], levels, f"{key}|{name}", str(target.level))
         label = word("ca-agreed-by", axis=axis.title[lang])
         by = right.text_input(label, target.by, key=f"{key}|by|{name}", max_chars=NAME_LIMIT).strip()
         values[key] = Target(int(level), by) if int(level) or by else None
+        if left_out:
+            frame.paragraph(word("ca-error-target-out", axis=axis.title[lang]), "small")
     return values
 
 
@@ -357,12 +370,12 @@ def _drawn(mark: str, stored: Values) -> tuple[Values, str]:
 
 def _settle(mark: str, base: Values, values: Values, now: Values, keep: Callable[[Values], None]) -> None:
     """Keep what was changed on a form, or say why not; what others changed meanwhile is never written over unseen."""
-    problems = _problems(values)
+    touched = {key: value for key, value in values.items() if value != base[key]}
+    problems = [*_problems(values), *_contradictions(touched, now)]
     for problem in problems:
-        st.error(problem)
+        st.error(frame.plain(problem))
     if problems:
         return
-    touched = {key: value for key, value in values.items() if value != base[key]}
     clash = [key for key, value in touched.items() if now[key] not in (base[key], value)]
     if clash:
         base.update({key: now[key] for key in clash})
@@ -373,7 +386,7 @@ def _settle(mark: str, base: Values, values: Values, now: Values, keep: Callable
         if touched:
             keep(touched)
         st.session_state.pop(f"drawn|{mark}", None)
-        _say(word("ca-saved" if touched else "ca-unchanged"))
+        _say(mark, word("ca-saved" if touched else "ca-unchanged"))
         st.rerun()
 
 
@@ -396,9 +409,44 @@ def _problems(values: Values) -> list[str]:
     return problems
 
 
-def _say(text: str) -> None:
-    """Have the page say this when it is drawn again."""
-    st.session_state["ca-said"] = text
+def _contradictions(touched: Values, now: Values) -> list[str]:
+    """What the changes of a form make impossible, in words; what was kept before stays as it was, however old."""
+    lang, problems, new = frame.language(), [], {**now, **touched}
+    days = {key: touched[key] for key in ("closes", "next_date") if touched.get(key)}
+    for key, given in days.items():
+        if given < _today():
+            problems.append(word("ca-error-past", field=word(f"ca-field-{key}"), date=day(given, lang)))
+    if days and not problems and new["closes"] and new["next_date"] and new["next_date"] < new["closes"]:
+        told = {"date": day(new["next_date"], lang), "closes": day(new["closes"], lang)}
+        problems.append(word("ca-error-order", None, **told))
+    for axis in frame.matrix().axes:
+        target, reason = f"targets.{axis.id}", f"out_of_scope.{axis.id}"
+        begun = touched.get(target) or (touched.get(reason) and not now[reason])
+        if begun and new[target] and new[reason]:
+            problems.append(word("ca-error-target-out", axis=axis.title[lang]))
+    return problems
+
+
+def _today() -> dt.date:
+    """The day it is where the person is."""
+    return _here(dt.datetime.now(tz=dt.UTC)).date()
+
+
+def _say(place: str, text: str) -> None:
+    """Have this said at a place of the page when it is drawn again: where one has just acted, so that it is seen."""
+    st.session_state["ca-said"] = (place, text, secrets.token_hex(4))
+
+
+def _said(place: str) -> None:
+    """Say what there is to say at this place, once; the frame reads it out, the same words a second time too."""
+    wanted, text, which = st.session_state.get("ca-said", ("", "", ""))
+    if wanted == place:
+        del st.session_state["ca-said"]
+        spoken = escape(f"{text.replace('|', ' ')}|{which}")
+        st.html(
+            f'<p class="fr-note fr-done" data-announce="{spoken}"><span aria-hidden="true">✓</span>'
+            f"<span>{escape(text)}</span></p>"
+        )
 
 
 # --- settings and history in words --------------------------------------------------------------------------------
@@ -407,7 +455,7 @@ def _say(text: str) -> None:
 def _told(name: str, value: Any) -> str:
     """A setting in words, as the campaign has it or as history wrote it down."""
     if value in (None, "", (), [], {}):
-        return word("ca-nothing")
+        return frame.NOTHING
     if name in BY_AXIS:
         return "; ".join(_line(f"{name}.{axis}", one) for axis, one in value.items())
     if name in DATES:
@@ -429,7 +477,7 @@ def _line(key: str, value: Any) -> str:
     lang, matrix = frame.language(), frame.matrix()
     label = matrix.title("axes", axis, lang) if axis in matrix.ids("axes") else axis
     if not value:
-        return word("fact-line", label=label, text=word("ca-nothing"))
+        return word("fact-line", label=label, text=frame.NOTHING)
     if name == "targets":
         level, by = value
         title = next((one.title[lang] for one in matrix.levels if one.number == level), "")
@@ -438,25 +486,37 @@ def _line(key: str, value: Any) -> str:
 
 
 def _history(campaign: Campaign) -> None:
-    """Everything that was done, latest first."""
+    """Everything that was done to a campaign."""
     events = frame.store().events(campaign=campaign.id)
     with st.expander(word("ca-history", n=len(events)), key="ca-history"):
-        rows = []
-        for one in events:
-            who = one.author or word("ca-this-computer")
-            rows.append(
-                (
-                    " ".join(_when(one.at)),
-                    [who, _what(one.what), " · ".join(_detail(one)) or word("ca-nothing")],
-                )
-            )
-        heads = [word(key) for key in ("ca-who", "ca-what", "ca-detail")]
-        st.html(table(word("ca-when"), heads, rows))
+        _events(events)
 
 
-def _what(what: str) -> str:
-    key = f"ca-event-{what}"
-    return word(key) if key in frame.words().texts else what
+def _house_history(house: str) -> None:
+    """Everything that was done to an institution itself, and who may do what there and for all institutions."""
+    found = [one for where in (house, EVERYWHERE) for one in frame.store().events(institution=where)]
+    events = sorted((one for one in found if not one.campaign), key=lambda one: one.at, reverse=True)
+    frame.heading(word("ca-history", n=len(events)), 3)
+    _events(events)
+
+
+def _events(events: Iterable[Event]) -> None:
+    """When, who, what: a table, latest first."""
+    rows = []
+    for one in events:
+        who = one.author or word("ca-this-computer")
+        rows.append((" ".join(_when(one.at)), [who, _what(one), " · ".join(_detail(one)) or frame.NOTHING]))
+    heads = [word(key) for key in ("ca-who", "ca-what", "ca-detail")]
+    st.html(table(word("ca-when"), heads, rows))
+
+
+def _what(event: Event) -> str:
+    """What was done, in words."""
+    older = (
+        event.what == "withdrawn" and "account" in event.detail
+    )  # what taking back a role was called at first
+    key = "ca-event-grant_withdrawn" if older else f"ca-event-{event.what}"
+    return word(key) if key in frame.words().texts else event.what
 
 
 def _detail(event: Event) -> Iterable[str]:
@@ -465,6 +525,12 @@ def _detail(event: Event) -> Iterable[str]:
         if f"ca-field-{name}" in frame.words().texts and isinstance(found, list):
             before, after = (_changed(name, found, place) for place in (0, 1))
             yield word("ca-change", field=word(f"ca-field-{name}"), before=before, after=after)
+        elif name == "account":
+            yield str(found)
+        elif name == "role" and found in access.RIGHTS:
+            yield word(f"ca-role-{found}")
+            if event.institution == EVERYWHERE:
+                yield word("ca-everywhere")
         elif name == "role" and found in frame.matrix().lens_of:
             yield frame.matrix().title("roles", found, frame.language())
         elif name == "reason":
@@ -484,8 +550,13 @@ def _changed(name: str, pair: list[Any], place: int) -> str:
 
 def _when(at: dt.datetime) -> tuple[str, str]:
     """Day and time of day where the person is."""
-    here = at - dt.timedelta(minutes=st.context.timezone_offset or 0)
+    here = _here(at)
     return day(here.date(), frame.language()), here.strftime("%H:%M")
+
+
+def _here(at: dt.datetime) -> dt.datetime:
+    """A moment as the clock of the person shows it."""
+    return at - dt.timedelta(minutes=st.context.timezone_offset or 0)
 
 
 # --- you said, we did ---------------------------------------------------------------------------------------------
@@ -514,7 +585,8 @@ def _feedback(campaign: Campaign, *, manages: bool) -> None:
                         frame.store().remove_feedback(one.id)
                         st.rerun()
     if manages and campaign.state == "closed":
-        with st.expander(word("ca-feedback-add"), key="ca-feedback-add"):
+        _said("feedback")
+        with st.expander(word("ca-feedback-add"), expanded=not lines, key="ca-feedback-add"):
             _add_feedback(campaign)
 
 
@@ -538,6 +610,7 @@ def _add_feedback(campaign: Campaign) -> None:
             campaign.id, said=said.strip(), did=did.strip(), axis=axis, state=state, author=access.author()
         )
         st.session_state.pop("ca-feedback-name")
+        _say("feedback", word("ca-saved"))
         st.rerun()
 
 
@@ -550,7 +623,7 @@ def _put_away(campaign: Campaign) -> None:
         with frame.in_words():
             frame.store().edit_campaign(campaign.id, author=access.author(), archived=not campaign.archived)
             st.session_state.pop("campaign-choice", None)
-            _say(word(f"ca-{key}d-done", name=campaign.title))
+            _say("away", word(f"ca-{key}d-done", name=campaign.title))
             st.rerun()
 
 
@@ -578,6 +651,7 @@ def _institutions() -> None:
             for one in listed
         ]
         st.html(table(word("ca-field-name"), heads, rows))
+    _said("away")
     st.checkbox(word("ca-away"), key="ca-away")
     mine = [one for one in listed if person.may("manage", one.id)]
     if mine:
@@ -587,12 +661,15 @@ def _institutions() -> None:
             own = next((one.institution for one in frame.campaigns(archived=True) if one.id == here), "")
             chosen = frame.pick(st.selectbox, word("field-institution"), labels, "ca-house", own)
             _edit_institution(houses[chosen])
+            _house_history(chosen)
     if person.may("manage", "*"):
         with st.expander(word("ca-new-institution"), key="ca-new-institution"):
             _new_institution()
     if managed():
-        with st.expander(word("ca-prepare"), key="ca-prepare"):
-            _prepare(managed())
+        with st.container(key="ca-prepare"):
+            name = st.session_state.setdefault("ca-new-name", secrets.token_hex(4))
+            with st.expander(word("ca-prepare"), key=f"ca-prepare|{name}"):
+                _prepare(managed(), name)
 
 
 def _as_values(house: Institution) -> Values:
@@ -619,6 +696,7 @@ def _edit_institution(house: Institution) -> None:
     with st.form(f"form|{name}", border=False):
         values = _house_fields(base, name)
         sent = st.form_submit_button(word("ca-save"), key=f"save|{name}", type="primary")
+    _said(mark)
     if sent:
 
         def keep(touched: Values) -> None:
@@ -630,7 +708,7 @@ def _edit_institution(house: Institution) -> None:
         with frame.in_words():
             frame.store().edit_institution(house.id, author=access.author(), archived=not house.archived)
             st.session_state.pop("campaign-choice", None)
-            _say(word(f"ca-{key}d-done", name=house.name))
+            _say("away", word(f"ca-{key}d-done", name=house.name))
             st.rerun()
 
 
@@ -640,6 +718,7 @@ def _new_institution() -> None:
     with st.form(f"form|{name}", border=False):
         values = _house_fields(base, name)
         sent = st.form_submit_button(word("ca-add"), key=f"save|{name}", type="primary")
+    _said(mark)
     if not sent:
         return
     if problems := _problems(values):
@@ -648,26 +727,28 @@ def _new_institution() -> None:
     with frame.in_words():
         frame.store().add_institution(**values, author=access.author())
         st.session_state.pop(f"drawn|{mark}", None)
-        _say(word("ca-added", name=values["name"]))
+        _say(mark, word("ca-added", name=values["name"]))
         st.rerun()
 
 
-def _prepare(houses: Mapping[str, Institution]) -> None:
-    """A campaign to be settled before anybody can answer."""
+def _prepare(houses: Mapping[str, Institution], name: str) -> None:
+    """A campaign to be settled before anybody can answer; the next one begins folded and empty, under a new name."""
     year = dt.datetime.now(tz=dt.UTC).year
     questionnaire = frame.questionnaires()[QUESTIONNAIRE]
     frame.paragraph(word("ca-prepare-why"), "small")
-    with st.form("ca-new", border=False):
+    with st.form(f"ca-new|{name}", border=False):
         labels = {id_: one.name for id_, one in houses.items()}
-        house = frame.pick(st.selectbox, word("field-institution"), labels, "ca-new-house")
+        house = frame.pick(st.selectbox, word("field-institution"), labels, f"ca-new-house|{name}")
         one, two = st.columns([3, 1])
         example = word("default-title", year=year)
-        title = one.text_input(word("field-title"), example, key="ca-new-title", max_chars=TITLE_LIMIT)
-        when = two.number_input(word("field-year"), 2000, 2100, year, key="ca-new-year")
+        title = one.text_input(
+            word("field-title"), example, key=f"ca-new-title|{name}", max_chars=TITLE_LIMIT
+        )
+        when = two.number_input(word("field-year"), 2000, 2100, year, key=f"ca-new-year|{name}")
         sizes = {id_: len(questionnaire.form(id_)) for id_ in ("full", "express")}
         forms = {id_: word(f"form-choice-{id_}", n=n, minutes=minutes_for(n)) for id_, n in sizes.items()}
-        form = frame.pick(st.radio, word("field-form"), forms, "ca-new-form")
-        sent = st.form_submit_button(word("ca-prepare-now"), key="ca-prepare-now", type="primary")
+        form = frame.pick(st.radio, word("field-form"), forms, f"ca-new-form|{name}")
+        sent = st.form_submit_button(word("ca-prepare-now"), key=f"ca-prepare-now|{name}", type="primary")
     if not sent:
         return
     if not title.strip():
@@ -687,7 +768,8 @@ def _prepare(houses: Mapping[str, Institution]) -> None:
         )
         st.session_state.pop("campaign-choice", None)
         frame.keep(campaign=made.id, role="", respondent="", axis="", part="")
-        _say(word("ca-prepared", name=made.title))
+        st.session_state.pop("ca-new-name")
+        _say("life", word("ca-prepared", name=made.title))
         st.rerun()
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-import secrets
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from html import escape
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from dashboard import access
-from data import Campaign, Institution, Store
+from data import Campaign, Institution, Store, StoreError
 from matrix import Matrix, Refused, Words, load_matrix
 from questionnaires import Questionnaire, load_library
 from reports import figure_css
@@ -28,6 +28,8 @@ HERE = Path(__file__).parent
 ICON = (HERE / "icon.svg").read_text(encoding="utf-8")
 KEPT = ("lang", "campaign", "role", "respondent", "axis", "part")
 """What an address carries: enough to come back after a closed tab or a restarted server."""
+NOTHING = "\N{EN DASH}"
+"""Stands where nothing is known or said."""
 SCRIPT = (HERE / "frame.js").read_text(encoding="utf-8")
 _spoken: ContextVar[str] = ContextVar("spoken", default="")
 _MARKDOWN = re.compile(r"([\\`*_\[\]$~<]|^\s*[#+>-]|(?<=^\d)[.)]|:(?=[a-z]))")
@@ -115,7 +117,8 @@ def begin(pages: Mapping[str, StreamlitPage], lang: str, corner: Callable[[], No
     st.html(f"<script>{SCRIPT}</script>", unsafe_allow_javascript=True)
     with st.container(key="frame", horizontal=True, vertical_alignment="center", gap="small"):
         st.html(
-            f'<p class="fr-product" data-language="{lang}">{escape(word("product", lang))}</p>',
+            f'<p class="fr-product" data-language="{lang}" data-lost="{escape(word("lost", lang))}">'
+            f"{escape(word('product', lang))}</p>",
             width="content",
         )
         st.html(
@@ -136,6 +139,9 @@ def begin(pages: Mapping[str, StreamlitPage], lang: str, corner: Callable[[], No
                     disabled=one == lang,
                 )
         corner()
+    st.button(
+        word("again", lang), key="again"
+    )  # nobody sees it: the script presses it, and all is drawn anew
 
 
 def end() -> None:
@@ -147,11 +153,24 @@ def end() -> None:
 
 @contextmanager
 def in_words() -> Iterator[None]:
-    """Say in words, on the page, what a file or the store refuses; anything else is ours to mend, and said so."""
+    """Say in words, on the page, what a file or the store refuses."""
     try:
         yield
     except Refused as refused:
-        st.error(word("trouble", why=plain(refused.text(language()))))
+        st.error(word("trouble", why=plain(told(refused))))
+
+
+def told(refused: Refused) -> str:
+    """What was refused, as a page says it: where the store lies is nothing to its reader, where a file is wrong is."""
+    return refused.sentences(language()) if isinstance(refused, StoreError) else refused.text(language())
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Stand around a whole page: what is refused is said in words; anything else is ours to mend, and said so."""
+    try:
+        with in_words():
+            yield
     except Exception:
         with st.container(key="trouble-ours"):  # instead of the framework's sentence, always English
             note("trouble-ours", "▲", "alert")
@@ -200,7 +219,15 @@ def choose(every: list[Campaign]) -> Campaign | None:
     name = "campaign-choice"
     if st.session_state.get(name) not in by_id:
         st.session_state[name] = chosen.id
-    labels = {id_: f"{houses[one.institution].name} · {one.title}" for id_, one in by_id.items()}
+    labels: dict[str, str] = {}
+    for one in sorted(every, key=lambda one: one.created):
+        label = same = f"{houses[one.institution].name} · {one.title}"
+        # The browser tells a choice by its wording: two alike would be one.
+        for number in count(2):
+            if label not in labels.values():
+                break
+            label = f"{same} ({number})"
+        labels[one.id] = label
     with st.container(key="frame-campaign"):
         picked = st.selectbox(
             word("choose-campaign"),
@@ -249,10 +276,10 @@ def questionnaire_of(campaign: Campaign) -> Questionnaire | None:
     """The questionnaire an assessment is pinned to; says so on the page when it is not here as it was."""
     found = questionnaires().get(campaign.questionnaire)
     if found is None or found.version != campaign.version:
-        st.error(word("trouble-questionnaire", id=campaign.questionnaire, version=campaign.version))
+        st.error(plain(word("trouble-questionnaire", id=campaign.questionnaire, version=campaign.version)))
         return None
     if found.fingerprint != campaign.fingerprint:
-        st.warning(word("trouble-fingerprint", id=campaign.questionnaire))
+        st.warning(plain(word("trouble-fingerprint", id=campaign.questionnaire)))
     return found
 
 
@@ -271,7 +298,7 @@ def tag(campaign: Campaign) -> str:
     return f'<span class="fr-tag">{escape(word("reading" if campaign.kind == "reading" else "synthetic"))}</span>'
 
 
-def note(key: str, sign: str, tone: str = "calm", **values: int) -> None:
+def note(key: str, sign: str, tone: str = "calm", **values: object) -> None:
     """A quiet note with a sign and a sentence; ``tone`` is ``calm`` or ``alert``, ``values`` fill the sentence."""
     st.html(
         f'<p class="fr-note fr-{tone}"><span aria-hidden="true">{sign}</span><span>{escape(word(key, None, **values))}</span></p>'
@@ -291,11 +318,6 @@ def paragraph(text: str, kind: str = "text") -> None:
 def plain(text: str) -> str:
     """Text for a label that reads Markdown, so that it shows exactly what was written."""
     return _MARKDOWN.sub(r"\\\1", text)  # no more than needed: screen readers hear the backslashes
-
-
-def new_code() -> str:
-    """A short code for a person: easy to read out, never a name."""
-    return "p-" + "".join(secrets.choice("23456789abcdefghjkmnpqrstuvwxyz") for _ in range(5))
 
 
 def lens_of(role: str) -> str:

@@ -9,7 +9,8 @@ import streamlit as st
 
 from dashboard import access, frame
 from dashboard.paging import minutes_for
-from data import Campaign, Institution, Invitations, Progress, Standing, StoreError
+from dashboard.results import scope_of
+from data import Campaign, Institution, Invitations, Progress, Standing
 from data.demo import load_example
 from matrix import day, percent
 
@@ -18,17 +19,20 @@ COUNTRIES = ("be", "fr", "lu", "ch", "nl", "ca", "other")
 TYPES = ("university", "general", "psychiatric", "rehabilitation", "other")
 QUESTIONNAIRE = "hospital"
 TITLE_LIMIT = 120
-NOTHING = "\N{EN DASH}"
 LISTED = 10
 """More assessments than that are chosen from a list that can be searched."""
+HALF = 0.5
+"""Under this share of answers, those who answered may not speak for the others."""
 
 
 def page() -> None:
     """Draw the page."""
     every = frame.campaigns()
     if not every:
-        _welcome()
-        return
+        if not frame.campaigns(archived=True):
+            _welcome()
+            return
+        all_away()
     many = len(every) > LISTED
     chosen = frame.choose(every) if many else frame.current(every)
     first = chosen is not None and all(one.synthetic or one.kind == "reading" for one in every)
@@ -47,6 +51,15 @@ def managed() -> dict[str, Institution]:
     """The institutions in use where whoever is using the pages may set up campaigns, by id."""
     may = access.person().may
     return {id_: one for id_, one in frame.institutions().items() if may("manage", id_) and not one.archived}
+
+
+def all_away() -> None:
+    """Say that every assessment is in the archive, and lead there whoever may look."""
+    frame.heading(word("all-away"))
+    frame.paragraph(word("all-away-why"))
+    if "campaign" in st.session_state["pages"] and st.button(word("all-away-show"), key="all-away-show"):
+        st.session_state["ca-away"] = True
+        frame.go("campaign")
 
 
 def _begins() -> bool:
@@ -87,12 +100,9 @@ def _example(kind: str) -> None:
         type="primary" if kind == "primary" else "secondary",
         width="stretch" if kind == "primary" else "content",
     ):
-        try:
+        with frame.in_words():
             made = load_example(frame.store(), frame.language())
-        except StoreError as error:
-            st.error(word("trouble", why=error.text(frame.language())))
-            return
-        frame.go("results", campaign=made, role="", respondent="", axis="", part="")
+            frame.go("results", campaign=made, role="", respondent="", axis="", part="")
 
 
 def _assessment(campaign: Campaign, *, first: bool) -> None:
@@ -104,7 +114,7 @@ def _assessment(campaign: Campaign, *, first: bool) -> None:
     st.html(f'<h1 class="fr-h1">{escape(house.name)} · {escape(campaign.title)}{frame.tag(campaign)}</h1>')
     parts = [
         str(campaign.year),
-        campaign.scope,
+        "" if campaign.kind == "reading" else scope_of(campaign),
         "" if campaign.kind == "reading" else word(f"form-{campaign.form}"),
         "" if campaign.kind == "reading" else word(f"state-of-{campaign.state}"),
     ]
@@ -116,8 +126,7 @@ def _assessment(campaign: Campaign, *, first: bool) -> None:
         with st.expander(word("create-own"), key="new-assessment"):
             _new()
     if campaign.kind != "reading":
-        frame.heading(word("progress"), 2)
-        _progress(progress, Invitations(frame.store()).standing(campaign.id))
+        who_answered(progress, Invitations(frame.store()).standing(campaign.id))
 
 
 def _next_step(campaign: Campaign, progress: list[Progress]) -> None:
@@ -149,7 +158,8 @@ def _step(campaign: Campaign, progress: list[Progress]) -> tuple[str, ...]:
     """The key of the next step's sentence and those of its buttons, the first one first."""
     people = {"declared": 0, "experienced": 0}
     for one in progress:
-        people[frame.lens_of(one.role)] += one.respondents
+        if lens := frame.matrix().lens_of.get(one.role):  # a role that the matrix had once counts on no side
+            people[lens] += one.respondents
     manages, answers = (access.person().may(right, campaign.institution) for right in ("manage", "answer"))
     few = people["experienced"] < frame.matrix().thresholds.n_min
     steps = (
@@ -169,8 +179,9 @@ def _step(campaign: Campaign, progress: list[Progress]) -> tuple[str, ...]:
     )
 
 
-def _progress(progress: list[Progress], standing: list[Standing]) -> None:
+def who_answered(progress: list[Progress], standing: list[Standing]) -> None:
     """By role: how many were invited, have started and have sent, by link; and all who answered, by any way."""
+    frame.heading(word("progress"), 2)
     lang = frame.language()
     answered, invited = {one.role: one for one in progress}, {one.role: one for one in standing}
     names = ["progress-invited", "progress-started", "progress-submitted", "progress-rate", "progress-people"]
@@ -180,14 +191,9 @@ def _progress(progress: list[Progress], standing: list[Standing]) -> None:
         rows.append(f'<tr class="fr-group"><th scope="colgroup" colspan="{len(names) + 2}">{side}</th></tr>')
         for role in (one for one in frame.matrix().roles if one.lens == lens):
             one, links = answered.get(role.id), invited.get(role.id)
-            by_link: list[object] = [NOTHING] * 4
-            if links:
-                # more may answer on a shared link than were expected, and how many is not always known
-                rate = percent(min(1, links.submitted / links.invited), lang) if links.invited else NOTHING
-                by_link = [*links[1:], rate]
-            numbers = [*by_link, one.respondents if one else 0]
+            numbers = [*_by_link(links), str(one.respondents if one else 0)]
             cells = "".join(
-                f'<td class="fr-n" data-name="{escape(word(name))}">{number}</td>'
+                f'<td class="fr-n{" fr-unknown" if number == frame.NOTHING else ""}" data-name="{escape(word(name))}">{number}</td>'
                 for name, number in zip(names, numbers, strict=True)
             )
             last = day(one.last_at.date(), lang) if one else word("nobody")
@@ -201,7 +207,21 @@ def _progress(progress: list[Progress], standing: list[Standing]) -> None:
         f'<table class="fr-table fr-stack"><thead><tr><th scope="col">{escape(word("progress-role"))}</th>{heads}'
         f'<th scope="col">{escape(word("progress-last"))}</th></tr></thead><tbody>{"".join(rows)}</tbody></table>'
     )
+    if any(one.rate is not None and one.rate < HALF for one in standing):
+        frame.note("progress-low", "▽")
+    if any(one.rate is None for one in standing):
+        frame.paragraph(word("progress-unknown"), "small")
     frame.paragraph(word("progress-note"), "small")
+
+
+def _by_link(links: Standing | None) -> list[str]:
+    """Invited, started, sent, and the share that sent, as the table says them."""
+    if links is None:
+        return [frame.NOTHING] * 4
+    rate = frame.NOTHING if links.rate is None else percent(links.rate, frame.language())
+    if links.rate is not None and links.rate < HALF:
+        rate = word("progress-rate-low", rate=rate)
+    return [str(links.invited or frame.NOTHING), str(links.started), str(links.submitted), rate]
 
 
 def _others(campaigns: list[Campaign]) -> None:
@@ -265,7 +285,7 @@ def _new() -> None:
         st.error(problem)
     if problems:
         return
-    try:
+    with frame.in_words():
         author = access.author()
         house_id = known
         if not known:
@@ -281,12 +301,9 @@ def _new() -> None:
             languages=frame.matrix().languages,
             author=author,
         )
-    except StoreError as error:
-        st.error(word("trouble", why=error.text(frame.language())))
-        return
-    st.session_state.pop("campaign-choice", None)
-    st.session_state["creating"] = False
-    frame.go("answer", campaign=campaign.id, role="", respondent="", axis="", part="")
+        st.session_state.pop("campaign-choice", None)
+        st.session_state["creating"] = False
+        frame.go("answer", campaign=campaign.id, role="", respondent="", axis="", part="")
 
 
 def _bold(text: str) -> str:

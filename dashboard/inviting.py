@@ -14,10 +14,11 @@ from urllib.parse import quote, urlsplit
 import streamlit as st
 
 from dashboard import access, frame
+from dashboard.home import who_answered
 from dashboard.paging import minutes_for, pages_of
 from data import Campaign, Invitation, Invitations, Issued, Respondent, StoreError
 from data.invitations import COUNT_LIMIT, LABEL_LIMIT
-from matrix import day, percent
+from matrix import day
 from reports import data_sheet_pdf, qr_svg, waiting_sheet
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 word = frame.word
 LENSES = ("declared", "experienced")
 KINDS = ("shared", "personal")
-HALF = 0.5
-"""Under this share of answers, those who answered may not speak for the others."""
 LISTED = 12
 """Personal links shown on the page at most; the file holds them all."""
 ALIKE = 5
@@ -63,7 +62,7 @@ def page() -> None:
     desk = Desk.of(campaign)
     _shown_once(desk, questionnaire)
     if desk.lots:
-        _progress(desk)
+        who_answered(frame.store().progress(campaign.id), desk.invitations.standing(campaign.id))
     if campaign.state != "closed":
         _create(desk)
     if desk.lots:
@@ -202,8 +201,9 @@ def _create(desk: Desk) -> None:
         label = one.text_input(
             word(f"inv-label-{kind}"),
             placeholder=word(f"inv-label-{kind}-hint"),
-            key="inv-label",
+            key=f"inv-label-{kind}",
             max_chars=LABEL_LIMIT,
+            persist_state="page",  # of each kind its own, while the other is looked at
         )
         # Neither field has bounds: the framework would put its own value in place of a wrong one, and say nothing.
         count = two.number_input(
@@ -212,6 +212,7 @@ def _create(desk: Desk) -> None:
             step=1,
             key=f"inv-count-{kind}",
             help=word(f"inv-count-{kind}-why", n=COUNT_LIMIT),
+            persist_state="page",
         )
         closes = desk.campaign.closes
         expires = three.date_input(
@@ -223,6 +224,9 @@ def _create(desk: Desk) -> None:
         )
         if not st.button(word(f"inv-make-{kind}"), type="primary", key="inv-make"):
             return
+        if _in_sight(desk):
+            _not_yet()
+            return
         given: dict[str, Any] = {"label": label.strip(), "expires": expires, "author": access.author()}
         with frame.in_words():
             if kind == "shared":
@@ -230,21 +234,32 @@ def _create(desk: Desk) -> None:
                 issued = [desk.invitations.shared(desk.campaign.id, role, expected=expected, **given)]
             else:
                 issued = desk.invitations.personal(desk.campaign.id, role, int(count or 0), **given)
-            _hand_out(issued)
+            _hand_out(desk, issued)
 
 
-def _hand_out(issued: Sequence[Issued]) -> None:
+def _in_sight(desk: Desk) -> list[Issued]:
+    """The links of this campaign that were just made and not yet put away: nothing can show them again."""
+    found: list[Issued] = st.session_state.get(f"inv-issued|{desk.campaign.id}", [])
+    return found
+
+
+def _not_yet() -> None:
+    """Say that links which are still in sight must be put away before others take their place."""
+    st.error(frame.plain(word("inv-not-yet", done=word("inv-put-away"))))
+
+
+def _hand_out(desk: Desk, issued: Sequence[Issued]) -> None:
     """Keep new links for this visit only, and draw the page again with them on top."""
     if issued:  # else those made before stay in sight
-        st.session_state["inv-issued"] = list(issued)
+        st.session_state[f"inv-issued|{desk.campaign.id}"] = list(issued)
     st.session_state.pop("inv-asked", None)
     st.rerun()
 
 
 def _shown_once(desk: Desk, questionnaire: Questionnaire) -> None:
     """The links just made; nothing can show them again once they are put away."""
-    issued: list[Issued] = st.session_state.get("inv-issued", [])
-    if not issued or issued[0].invitation.campaign != desk.campaign.id:
+    issued = _in_sight(desk)
+    if not issued:
         return
     first = issued[0].invitation
     with st.container(border=True, key="inv-once"):
@@ -259,7 +274,7 @@ def _shown_once(desk: Desk, questionnaire: Questionnaire) -> None:
         else:
             _shared_link(desk, questionnaire, issued[0])
         if st.button(word("inv-put-away"), key="inv-put-away"):
-            del st.session_state["inv-issued"]
+            del st.session_state[f"inv-issued|{desk.campaign.id}"]
             st.rerun()
 
 
@@ -269,8 +284,8 @@ def _link(issued: Issued) -> str:
 
 def _personal_links(issued: Sequence[Issued]) -> None:
     """A file to keep and to merge into letters, and the first links."""
-    lang, first = frame.language(), issued[0].invitation
-    role = frame.matrix().title("roles", first.role, lang)
+    first = issued[0].invitation
+    role = _role(first.role)
     until = _until(first.expires)
     rows = [(one.code, role, _link(one), until) for one in issued]
     st.download_button(
@@ -303,8 +318,13 @@ def _shared_link(desk: Desk, questionnaire: Questionnaire, issued: Issued) -> No
         st.download_button(
             word("inv-qr"), code, file_name="qr.svg", mime="image/svg+xml", key="inv-qr", on_click="ignore"
         )
+        lens = frame.matrix().lens_of.get(issued.invitation.role)
+        if (
+            lens is None
+        ):  # a role that the matrix had once: its questions are gone, and so is what a sheet says
+            return
         frame.paragraph(word("inv-sheets"))
-        asked = pages_of(desk.campaign, questionnaire, frame.lens_of(issued.invitation.role))
+        asked = pages_of(desk.campaign, questionnaire, lens)
         sheet = partial(
             waiting_sheet,
             desk.campaign,
@@ -339,50 +359,6 @@ def _spoken(campaign: Campaign) -> tuple[str, ...]:
 # --- what became of them ----------------------------------------------------------------------------------------
 
 
-def _progress(desk: Desk) -> None:
-    """Invited, started, submitted and the share that answered, by role."""
-    frame.heading(word("inv-progress"), 2)
-    lang, low = frame.language(), False
-    rows: list[str] = []
-    unknown = {
-        lot.first.role
-        for lot in desk.lots
-        if lot.first.kind == "shared" and lot.first.expected is None and not lot.first.revoked
-    }
-    standings = desk.invitations.standing(desk.campaign.id)
-    for lens in LENSES:
-        own = [one for one in standings if frame.lens_of(one.role) == lens]
-        if own:
-            side = escape(word(f"side-{lens}"))
-            rows.append(f'<tr class="fr-group"><th scope="colgroup" colspan="5">{side}</th></tr>')
-        for one in own:
-            invited, rate = "—", "—"
-            if one.invited and one.role not in unknown:
-                share = one.submitted / one.invited
-                invited, rate = str(one.invited), percent(share, lang)
-                if share < HALF:
-                    low, rate = True, word("inv-rate-low", rate=rate)
-            cells = zip(
-                ("inv-invited", "inv-started", "inv-submitted", "inv-rate"),
-                (invited, str(one.started), str(one.submitted), rate),
-                strict=True,
-            )
-            rows.append(
-                f'<tr><th scope="row">{escape(frame.matrix().title("roles", one.role, lang))}</th>'
-                + "".join(
-                    f'<td class="fr-n" data-name="{escape(word(key))}">{escape(text)}</td>'
-                    for key, text in cells
-                )
-                + "</tr>"
-            )
-    keys = ("inv-role", "inv-invited", "inv-started", "inv-submitted", "inv-rate")
-    st.html(_table(keys, rows, numbers=4))
-    if low:
-        frame.note("inv-low", "▽")
-    if unknown or any(not one.invited for one in standings):
-        frame.paragraph(word("inv-unknown"), "small")
-
-
 def _links(desk: Desk) -> None:
     """Every lot, and what can be done with one or with one person's link."""
     frame.heading(word("inv-links"), 2)
@@ -397,7 +373,7 @@ def _links(desk: Desk) -> None:
         cells = {
             "inv-number": str(lot.number),
             "inv-kind": f"{word(f'inv-{first.kind}')}{size}",
-            "inv-label": first.label or "—",
+            "inv-label": first.label or frame.NOTHING,
             "inv-created": day(first.created.date(), lang),
             "inv-until": _until(first.expires) or word("inv-no-end"),
             "inv-state": states,
@@ -406,7 +382,7 @@ def _links(desk: Desk) -> None:
         }
         counts = ("inv-started", "inv-submitted")
         rows.append(
-            f'<tr><th scope="row">{escape(frame.matrix().title("roles", first.role, lang))}</th>'
+            f'<tr><th scope="row">{escape(_role(first.role))}</th>'
             + "".join(
                 f'<td{" class=fr-n" if key in counts else ""} data-name="{escape(word(key))}">{escape(text)}</td>'
                 for key, text in cells.items()
@@ -420,23 +396,21 @@ def _links(desk: Desk) -> None:
 
 def _mendable(desk: Desk) -> tuple[dict[str, str], dict[str, list[str]]]:
     """What can be renewed or revoked, a whole lot or one person's link: its name, and the links it stands for."""
-    lang, title = frame.language(), frame.matrix().title
+    lang = frame.language()
     labels: dict[str, str] = {}
     targets: dict[str, list[str]] = {}
     for lot in desk.lots:
         first, live = lot.first, lot.live(desk.today)
         if live:
             number = f"{word('inv-number')} {lot.number}"
-            named = (number, title("roles", first.role, lang), word(f"inv-{first.kind}"), first.label)
+            named = (number, _role(first.role), word(f"inv-{first.kind}"), first.label)
             whole = word("inv-whole", n=len(live)) if len(live) > 1 else ""
             parts = (*named, day(first.created.date(), lang), whole)
             targets[f"lot-{first.id}"] = live
             labels[f"lot-{first.id}"] = " · ".join(part for part in parts if part)
     for one, person in desk.alone():
         targets[one.id] = [one.id]
-        labels[one.id] = " · ".join(
-            part for part in (person.code, title("roles", one.role, lang), one.label) if part
-        )
+        labels[one.id] = " · ".join(part for part in (person.code, _role(one.role), one.label) if part)
     return labels, targets
 
 
@@ -454,6 +428,10 @@ def _mend(desk: Desk) -> None:
                     st.session_state["inv-asked"] = (act, chosen)
         act, asked = st.session_state.get("inv-asked", ("", ""))
         if asked != chosen:
+            return
+        if act == "renew" and _in_sight(desk):
+            del st.session_state["inv-asked"]
+            _not_yet()
             return
         ids = targets[chosen]
         if (
@@ -482,8 +460,8 @@ def _done(desk: Desk, act: str, ids: Iterable[str]) -> None:
             else:
                 issued.append(desk.invitations.renew(id_, author=author))
     except StoreError as error:
-        st.session_state["inv-refused"] = error.text(frame.language())
-    _hand_out(issued)
+        st.session_state["inv-refused"] = frame.told(error)
+    _hand_out(desk, issued)
 
 
 def _signs(desk: Desk) -> None:
@@ -503,14 +481,14 @@ def _signs(desk: Desk) -> None:
             if len(form := desk.forms.get(one.code, {})) >= ALIKE
         )
         silent = sum(one.code not in desk.forms for one in people)
-        few = frame.lens_of(lot.first.role) == "experienced" and 0 < len(people) - silent < n_min
+        few = frame.matrix().lens_of.get(lot.first.role) == "experienced" and 0 < len(people) - silent < n_min
         counts = (
             sum(one.created > now - HOUR for one in people),
             sum(one.created > now - DAY for one in people),
             silent,
             word("sc-withheld") if few else sum(n for n in same.values() if n > 1),
         )
-        name = lot.first.label or frame.matrix().title("roles", lot.first.role, frame.language())
+        name = lot.first.label or _role(lot.first.role)
         cells = "".join(
             f'<td class="fr-n" data-name="{escape(word(key))}">{escape(str(n))}</td>'
             for key, n in zip(keys, counts, strict=True)
@@ -532,16 +510,14 @@ def _reminders(desk: Desk) -> None:
     if not waiting:
         frame.paragraph(word("inv-remind-none"))
         return
-    lang, title = frame.language(), frame.matrix().title
+    lang = frame.language()
     frame.paragraph(word("inv-remind-why", n=len(waiting), of=len(invited)))
     rows = []
     for one, person in waiting:
         at = desk.last.get(person.code) or person.started
         state = word("inv-person-started" if at else "inv-person-waiting")
         moment = day(at.date(), lang) if at else ""
-        rows.append(
-            (person.code, title("roles", one.role, lang), one.label, state, moment, _until(one.expires))
-        )
+        rows.append((person.code, _role(one.role), one.label, state, moment, _until(one.expires)))
     spoken = {one: word("language-name", one) for one in _spoken(desk.campaign)}
     chosen = frame.pick(
         st.radio, word("inv-remind-language"), spoken, "inv-remind-language", lang, horizontal=True
@@ -595,6 +571,12 @@ def _privacy(campaign: Campaign) -> None:
 def _pdf_in(lang: str) -> str:
     """A download's label: more than the language's name, which already switches the page."""
     return word("inv-pdf", language=word("language-name", lang))
+
+
+def _role(id_: str) -> str:
+    """The title of a role; one that the matrix had once goes by its id."""
+    matrix = frame.matrix()
+    return matrix.title("roles", id_, frame.language()) if id_ in matrix.lens_of else id_
 
 
 def _until(expires: dt.date | None) -> str:

@@ -30,7 +30,10 @@ def corner(person: access.Person) -> None:
         with st.container(
             key="frame-person", horizontal=True, vertical_alignment="center", gap="small", width="content"
         ):
-            st.html(f'<p class="fr-person">{escape(person.name)}</p>', width="content")
+            st.html(
+                f'<p class="fr-person" title="{escape(person.name)}">{escape(person.name)}</p>',
+                width="content",
+            )
             _way_out()
 
 

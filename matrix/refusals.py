@@ -44,15 +44,19 @@ class Problem:
     suggestion: str | None = None
     known: tuple[str, ...] = ()
 
-    def text(self, lang: str = "en") -> str:
-        """One line, ``file:line: place: what is wrong. Did you mean 'x'? Known: a, b.``, whatever a file holds."""
+    def sentence(self, lang: str = "en") -> str:
+        """One line, ``What is wrong. Did you mean 'x'? Known: a, b.``: for whoever has just done it and knows where."""
         parts = [_sentence(self.code, lang, self.values)]
         if self.suggestion is not None:
             parts.append(_sentence("did-you-mean", lang, {"suggestion": self.suggestion}))
         if self.known:
             more = (*self.known[:KNOWN_LIMIT], "…") if len(self.known) > KNOWN_LIMIT else self.known
             parts.append(_sentence("known", lang, {"known": ", ".join(more)}))
-        return _CONTROL.sub(" ", f"{self.file}:{self.line}: {self.place}: {' '.join(parts)}")
+        return _CONTROL.sub(" ", " ".join(parts))
+
+    def text(self, lang: str = "en") -> str:
+        """One line, ``file:line: place: `` and the sentence, whatever a file holds."""
+        return _CONTROL.sub(" ", f"{self.file}:{self.line}: {self.place}: {self.sentence(lang)}")
 
 
 class Refused(Exception):  # noqa: N818  # read as a sentence: the file was refused
@@ -65,6 +69,10 @@ class Refused(Exception):  # noqa: N818  # read as a sentence: the file was refu
     def text(self, lang: str = "en") -> str:
         """One line a problem."""
         return "\n".join(p.text(lang) for p in self.problems)
+
+    def sentences(self, lang: str = "en") -> str:
+        """What is wrong without where, one line for each thing."""
+        return "\n".join(dict.fromkeys(p.sentence(lang) for p in self.problems))
 
 
 def nearest(word: str, known: Sequence[str]) -> str | None:

@@ -16,7 +16,7 @@ from matrix.refusals import Refused
 if TYPE_CHECKING:
     import datetime as dt
 
-_LOCALES: dict[str, str] = load_document(Path(__file__).with_name("locales.yaml")).data
+_LOCALES: dict[str, dict[str, str]] = load_document(Path(__file__).with_name("locales.yaml")).data
 
 
 @dataclass(frozen=True)
@@ -50,16 +50,17 @@ def number(value: float, lang: str, digits: int = 1) -> str:
     """A number with a fixed count of decimals, halves rounded up, and the locale's decimal sign."""
     written = Decimal(repr(float(value)))  # the digits people see, not the binary ones below them
     rounded = written.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP) + 0  # + 0: never "-0"
-    return str(
-        format_decimal(rounded, format=f"#,##0.{'0' * digits}" if digits else "#,##0", locale=_LOCALES[lang])
-    )
+    form = f"#,##0.{'0' * digits}" if digits else "#,##0"
+    return str(format_decimal(rounded, format=form, locale=_LOCALES[lang]["locale"]))
 
 
 def percent(share: float, lang: str) -> str:
     """A share of 1 as a whole percentage, spaced as the locale does."""
-    return str(format_percent(share, locale=_LOCALES[lang]))
+    return str(format_percent(share, locale=_LOCALES[lang]["locale"]))
 
 
 def day(date: dt.date, lang: str) -> str:
-    """A date in the locale's medium form."""
-    return str(format_date(date, format="medium", locale=_LOCALES[lang]))
+    """A date in the locale's medium form; the first of a month as the language says it."""
+    own = _LOCALES[lang]
+    form = own.get("first", "medium") if date.day == 1 else "medium"
+    return str(format_date(date, format=form, locale=own["locale"]))

@@ -69,7 +69,7 @@ def make(test: AppTest, kind: str, **fields: Any) -> AppTest:
     """Fill in the form of new links and send it; the test tool's fields by their key."""
     test.radio(key=f"inv-kind|{test.session_state['lang']}").set_value(kind).run()
     if "label" in fields:
-        test.text_input(key="inv-label").input(fields["label"])
+        test.text_input(key=f"inv-label-{kind}").input(fields["label"])
     if "count" in fields:
         test.number_input(key=f"inv-count-{kind}").set_value(fields["count"])
     if "until" in fields:
@@ -92,7 +92,9 @@ def test_without_an_assessment_it_teaches(lang: str) -> None:
     """With nobody to invite, the page says what it is for and has one button."""
     test = open_page("invite", lang=lang)
     assert word("inv-empty-why", lang) in text_of(test)
-    assert [one.key for one in test.button if not str(one.key).startswith("language-")] == ["to-start"]
+    assert [one.key for one in test.button if not str(one.key).startswith(("language-", "again"))] == [
+        "to-start"
+    ]
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -178,8 +180,9 @@ def _read(data: bytes) -> list[dict[str, str]]:
         ("personal", {"count": -3}, "invitation-count"),
         ("personal", {"count": 501}, "invitation-count"),
         ("personal", {"until": TODAY - dt.timedelta(days=1)}, "invitation-past"),
-        ("shared", {"count": 100_001}, "invitation-count"),
-        ("shared", {"count": 0}, "invitation-count"),
+        ("shared", {"count": 100_001}, "invitation-expected"),
+        ("shared", {"count": 0}, "invitation-expected"),
+        ("shared", {"count": -5}, "invitation-expected"),
         ("shared", {"until": TODAY - dt.timedelta(days=400)}, "invitation-past"),
     ],
 )
@@ -192,7 +195,57 @@ def test_what_cannot_be_is_refused_in_words(
     assert not links.every(own.id)
     sentence = max(re.split(r"{\w+}", REFUSALS[code][lang]), key=len)
     assert [frame.plain(sentence) in one.value for one in test.error] == [True]
+    for hidden in (
+        frame.store().name,
+        "expected",
+        "expires",
+    ):  # where the store lies, and what it calls things
+        assert hidden not in test.error[0].value
     assert word("inv-privacy", lang) in text_of(test)
+
+
+def test_links_in_sight_are_not_replaced(own: Campaign, links: Invitations) -> None:
+    """While a link that cannot be shown again is in sight, no other takes its place; once it is put away one may."""
+    test = make(invite(own), "shared", label="Hall")
+    [shown] = [one.value for one in test.code if "/s/" in one.value]
+    make(test, "personal", count=2)
+    assert [one.value for one in test.error] == [frame.plain(word("inv-not-yet", done=word("inv-put-away")))]
+    assert [one.value for one in test.code if "/s/" in one.value] == [shown]
+    assert len(links.every(own.id)) == 1
+    test.button(key="inv-renew").click().run()
+    assert len(test.error) == 1
+    assert "inv-yes" not in {one.key for one in test.button}
+    test.button(key="inv-put-away").click().run()
+    make(test, "personal", count=2)
+    assert not test.error
+    assert len(links.every(own.id)) == 3
+
+
+def test_links_in_sight_of_one_campaign_outlast_those_of_another(own: Campaign, store: Store) -> None:
+    """Making links for a second campaign leaves the first one's in sight when one comes back to it."""
+    test = make(invite(own), "shared")
+    [shown] = [one.value for one in test.code if "/s/" in one.value]
+    other = store.add_campaign(own.institution, HOSPITAL, title="Other", year=2026)
+    test.run()
+    test.selectbox(key="campaign-choice").set_value(other.id).run()
+    make(test, "shared")
+    assert shown not in [one.value for one in test.code]
+    assert not test.error
+    test.selectbox(key="campaign-choice").set_value(own.id).run()
+    assert shown in [one.value for one in test.code]
+
+
+def test_each_kind_of_link_keeps_its_own_label(own: Campaign, links: Invitations) -> None:
+    """What was written for a poster is not given to the personal links, and is there again on coming back."""
+    test = invite(own)
+    test.radio(key="inv-kind|en").set_value("shared").run()
+    test.text_input(key="inv-label-shared").input("Waiting room").run()
+    test.radio(key="inv-kind|en").set_value("personal").run()
+    assert not test.text_input(key="inv-label-personal").value
+    test.radio(key="inv-kind|en").set_value("shared").run()
+    assert test.text_input(key="inv-label-shared").value == "Waiting room"
+    make(test, "personal", count=1)
+    assert [one.label for one in links.every(own.id)] == [""]
 
 
 def test_label_with_markup_is_shown_inert(own: Campaign, links: Invitations) -> None:
@@ -212,11 +265,11 @@ def test_progress_says_rate_or_that_it_is_unknown(own: Campaign, links: Invitati
     links.begin(poster.token, "fr")
     text = text_of(invite(own))
     [staff] = _rows(text, "Health professional or other staff")[:1]
-    assert staff == ["4", "1", "1", "▽ 25%"]
+    assert staff[:4] == ["4", "1", "1", "▽ 25%"]
     [patients] = _rows(text, "Patient")[:1]
-    assert patients == [frame.NOTHING, "1", "0", frame.NOTHING]
-    assert word("inv-low") in text
-    assert word("inv-unknown", sign=frame.NOTHING) in text
+    assert patients[:4] == [frame.NOTHING, "1", "0", frame.NOTHING]
+    assert word("progress-low") in text
+    assert word("progress-unknown") in text
 
 
 def _rows(text: str, head: str) -> list[list[str]]:
@@ -231,7 +284,7 @@ def test_good_rate_needs_no_warning(own: Campaign, links: Invitations) -> None:
         links.submit(one.token)
     text = text_of(invite(own))
     assert "50%" in text
-    assert word("inv-low") not in text
+    assert word("progress-low") not in text
 
 
 def test_table_tells_states(own: Campaign, links: Invitations) -> None:

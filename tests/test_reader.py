@@ -591,3 +591,8 @@ def test_numbers_and_days_are_written_as_each_language_does() -> None:
         "31 jan 2026",
         "31 Jan 2026",
     ]
+    assert [matrix.day(dt.date(2020, 1, 1), lang) for lang in LANGUAGES] == [
+        "1er janv. 2020",
+        "1 jan 2020",
+        "1 Jan 2020",
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import hashlib
 import io
 import math
 import re
@@ -19,7 +20,7 @@ from dashboard import access, frame
 from data import Campaign, Change
 from matrix import day, number, percent
 from reports import headline, matrix_csv, matrix_svg, matrix_table_html
-from scoring import CRITERIA, load_rulebook, patients_by_axis, score
+from scoring import CRITERIA, disclosed, load_rulebook, score
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 word = frame.word
 ICONS = {
+    "unknown": "?",
     "none": "○",
     "sound": "●",
     "unproven": "?",
@@ -39,9 +41,10 @@ ICONS = {
 EPSILON = 1e-9
 LENSES = ("declared", "experienced")
 """The sides that answer."""
+SHOWN = ("presence", "display")
+"""The conditions that say what is shown, in what the institution declares."""
 SHORT = 8
 """Characters of a fingerprint that tell two questionnaires apart."""
-NOTHING = "\N{EN DASH}"
 SEVERITIES = ("critical", "high", "medium", "low")
 FINDINGS = 3
 """How many findings stand open, the gravest first; the others are folded."""
@@ -66,16 +69,17 @@ def page() -> None:
     if campaign.kind == "reading":
         _places(campaign, questionnaire)
     else:
+        basis(campaign, _explained(result))
         _targets(campaign, result)
         _showcase(result)
-        _explained(result)
         _changed(campaign, questionnaire)
         _findings(campaign, questionnaire, result, trace)
         _lenses(result)
         _trace(campaign, questionnaire, result, trace)
         _unjudged(campaign, questionnaire, result, trace)
-    if not result["sealed"]:  # nothing travels before both sides can see it
-        _downloads(campaign, questionnaire, result)
+        _comments(campaign, questionnaire, result)
+    if result["sealed"] != "open":  # nothing travels before both sides can see it
+        _downloads(campaign, result)
 
 
 def warm() -> None:
@@ -86,8 +90,8 @@ def warm() -> None:
 class Shown(NamedTuple):
     """The sides whose answers may be shown of an assessment now, and why not both.
 
-    ``why`` is empty, ``open`` (each side waits for the closing), ``few`` (so few patients that a researcher could
-    recognise them) or ``unseen`` (the campaign is not for the person at the screen).
+    ``why`` is empty, ``open`` (each side waits for the closing), ``few`` (so few patients that they could be
+    recognised) or ``unseen`` (the campaign is not for the person at the screen).
     """
 
     lenses: tuple[str, ...]
@@ -97,7 +101,7 @@ class Shown(NamedTuple):
 def shown(campaign: Campaign) -> Shown:
     """Whose answers the person at the screen may see: both sides once it is closed, until then their own.
 
-    The dashboard is the institution's side. Readings have no sides and are shown whole.
+    The dashboard is the institution's side. Of a few patients nothing is shown. Readings have no sides and are shown whole.
     """
     person = access.person()
     if not person.sees(campaign):
@@ -106,8 +110,7 @@ def shown(campaign: Campaign) -> Shown:
         return Shown(LENSES, "")
     if campaign.state != "closed":
         return Shown(("declared",), "open" if _patients(campaign) else "")
-    studies = person.role(campaign.institution) == "researcher"
-    if studies and 0 < _patients(campaign) < frame.matrix().thresholds.n_min:
+    if 0 < _patients(campaign) < frame.matrix().thresholds.n_min:
         return Shown(("declared",), "few")
     return Shown(LENSES, "")
 
@@ -135,17 +138,10 @@ def _counted(campaign_id: str, progress: str) -> int:  # noqa: ARG001  # a part 
 def scored(campaign: Campaign) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The score object and the trace of an assessment as of today, made of the answers that may be shown.
 
-    ``sealed`` in the score says why one side is kept back, as `Shown` does; empty when nothing is.
+    All that the pages show comes from here. The object is as `disclosed` makes it, a reading's as scored.
     """
     lenses, why = shown(campaign)
-    result, trace = _scored(campaign.id, _stamp(campaign), dt.datetime.now(tz=dt.UTC).date(), lenses)
-    # What is not in the answers only because it may not be seen yet is no finding.
-    found = [one for one in result["findings"] if not (why and _of_patients(one))]
-    return {**result, "findings": found, "sealed": why}, trace
-
-
-def _of_patients(found: dict[str, Any]) -> bool:
-    return any(one["fact"].endswith("experienced") for one in found["because"])
+    return _scored(campaign.id, _stamp(campaign), dt.datetime.now(tz=dt.UTC).date(), lenses, why)
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
@@ -154,19 +150,22 @@ def _scored(
     stamp: str,  # noqa: ARG001  # a part of the key: other facts, other score
     on: dt.date,
     lenses: tuple[str, ...],
+    why: str,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The score object and the trace of one assessment; kept until an answer, a proof or a setting changes."""
+    """What `scored` returns, kept until an answer, a proof or a setting changes."""
     store = frame.store()
-    campaign = store.campaign(campaign_id)
-    scores = score(
-        frame.questionnaires()[campaign.questionnaire],
-        _answers_of(campaign_id, lenses),
-        evidence=store.evidence([campaign_id]),
-        assessments=store.assessments([campaign_id]),
-        on=on,
-        form=campaign.form,
-    )
-    return scores.to_json()[0], scores.trace(campaign_id)
+    campaign, answers = store.campaign(campaign_id), _answers_of(campaign_id, lenses)
+    questionnaire = frame.questionnaires()[campaign.questionnaire]
+    facts = {
+        "evidence": store.evidence([campaign_id]),
+        "assessments": store.assessments([campaign_id]),
+        "on": on,
+        "form": campaign.form,
+    }
+    if campaign.kind == "reading":  # a text has no patients
+        scores = score(questionnaire, answers, **facts)
+        return {**scores.to_json()[0], "sealed": "", "withheld": []}, scores.trace(campaign_id)
+    return disclosed(questionnaire, answers, sealed=why, **facts)
 
 
 def _stamp(campaign: Campaign) -> str:
@@ -234,13 +233,38 @@ def ask_patients(campaign: Campaign) -> None:
 
 
 def cover(campaign: Campaign) -> None:
-    """What every report carries on its cover, as a note on the patients' committee and a list of facts."""
-    sign, tone = {"agreed": ("✓", "calm"), "disagreed": ("▲", "alert")}.get(campaign.committee, ("?", "calm"))
-    frame.note(f"committee-note-{campaign.committee}", sign, tone)
+    """What nobody may miss of what every report carries on its cover, in one line; a disagreement stands out.
+
+    The patients' committee, a scope smaller than the institution, and the channels of each side's answers.
+    """
+    committee, scope = word(f"committee-note-{campaign.committee}"), scope_of(campaign)
+    told = []
+    if campaign.committee == "disagreed":
+        frame.note("committee-note-disagreed", "▲", "alert")
+    else:
+        sign = "✓" if campaign.committee == "agreed" else "?"
+        told.append(f'<span><i aria-hidden="true">{sign}</i> {escape(committee)}</span>')
+    lines = [(f"channels-{lens}", text) for lens, text in _channels(campaign).items()]
+    if scope != word("scope-institution"):
+        lines.insert(0, ("scope", scope))
+    for name, text in lines:
+        line = word("fact-line", label=word(f"fact-{name}"), text=text)
+        told.append(f"<span>{escape(line)}</span>")
+    if told:
+        st.html(f'<p class="fr-small fr-cover">{"".join(told)}</p>')
+
+
+def basis(campaign: Campaign, lines: Sequence[str] = ()) -> None:
+    """The facts that every report carries on its cover, folded, after ``lines`` on what the answers allow to say."""
+    told = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    above = f'<ul class="fr-explain">{told}</ul>' if told else ""
     listed = "".join(
-        f"<div><dt>{escape(label)}</dt><dd>{escape(text)}</dd></div>" for label, text in facts(campaign)[1:]
+        f"<div><dt>{escape(label)}</dt><dd>{escape(text)}</dd></div>" for label, text in facts(campaign)
     )
-    st.html(f'<dl class="fr-facts">{listed}</dl>')
+    st.html(
+        f'<details class="fr-more"><summary>{escape(word("section-basis"))}</summary>'
+        f'{above}<dl class="fr-facts">{listed}</dl></details>'
+    )
 
 
 def facts(campaign: Campaign) -> list[tuple[str, str]]:
@@ -296,15 +320,18 @@ def _channels(campaign: Campaign) -> dict[str, str]:
     told = {}
     for lens in LENSES:
         own = counts.get(lens, {})
-        if lens == "experienced" and 0 < _patients(campaign) < frame.matrix().thresholds.n_min:
-            own = {}
         shares = [
-            word("channel-share", channel=word(f"channel-{name}"), share=percent(n / sum(own.values()), lang))
+            word("channel-share", channel=_channel(name, lens), share=percent(n / sum(own.values()), lang))
             for name, n in sorted(own.items(), key=lambda one: -one[1])
         ]
         if shares:
             told[lens] = ", ".join(shares)
     return told
+
+
+def _channel(name: str, lens: str) -> str:
+    """A way by which answers came; the institution's own may have been given on the dashboard, without a link."""
+    return word("channel-own" if (name, lens) == ("own_link", "declared") else f"channel-{name}")
 
 
 def _name(campaign: Campaign) -> str:
@@ -336,21 +363,22 @@ def _people(count: int, lens: str) -> str:
     return word("people-one" if count == 1 else "people-some", n=count)
 
 
-def _explained(result: dict[str, Any]) -> None:
-    """The words in the figure that need a sentence, only those that occur in it."""
+def _explained(result: dict[str, Any]) -> list[str]:
+    """The words in the figure that need a sentence, only those that occur in it; and how much was answered."""
     axes = [one for one in result["axes"].values() if one["applicable"]]
     lines = []
     if any(one["retained"] and one["retained"]["thin"] for one in axes):
         lines.append(word("thin-why", n=frame.matrix().thresholds.n_min))
     if any(one["unilateral"] for one in axes) and all(result["respondents"].values()):
         lines.append(word("unilateral-why"))
-    lenses = [one[lens] for one in axes for lens in ("declared", "experienced") if one[lens]]
-    if any(not lens["complete"] for lens in lenses):
+    lenses = [one[lens] for one in axes for lens in LENSES if one[lens]]
+    if any(lens["position"] is not None and not lens["complete"] for lens in lenses):
         lines.append(word("incomplete-why"))
+    lines += _withheld(result)
     lang, share = frame.language(), result["completeness"]
-    shown = {lens: percent(share[lens], lang) if share[lens] is not None else NOTHING for lens in share}
-    if 0 < result["respondents"]["experienced"] < frame.matrix().thresholds.n_min:
-        shown["experienced"] = word("sc-withheld")
+    shown = {lens: percent(share[lens], lang) if share[lens] is not None else frame.NOTHING for lens in share}
+    if result["sealed"]:
+        shown["experienced"] = word("sc-withheld" if result["sealed"] == "few" else "sc-sealed")
     lines.append(word("completeness", **shown))
     if result["summary"]["median"] is not None:
         lines.append(
@@ -360,7 +388,7 @@ def _explained(result: dict[str, Any]) -> None:
                 minimum=number(result["summary"]["minimum"], lang),
             )
         )
-    st.html(f'<ul class="fr-explain">{"".join(f"<li>{escape(line)}</li>" for line in lines)}</ul>')
+    return lines
 
 
 def _targets(campaign: Campaign, result: dict[str, Any]) -> None:
@@ -422,41 +450,80 @@ def _said(questionnaire: Questionnaire, change: Change, answer: str) -> str:
     return next((one.text[frame.language()] for one in options if one.id == answer), answer)
 
 
+class Verdict(NamedTuple):
+    """The state of an axis, or ``unknown``, in a word and with its sign; and the sentences that say why."""
+
+    state: str
+    said: str
+    sign: str
+    why: list[str]
+
+
+def verdict(result: dict[str, Any], axis: str) -> Verdict:
+    """What is said of an axis wherever it is judged; made of what is known and may be shown, never of what is not."""
+    one = result["axes"][axis]
+    state, conditions = one["showcase"]["state"], one["conditions"]
+    if not (one["declared"] or any((conditions[name] or {}).get("declared") is not None for name in SHOWN)):
+        return Verdict("unknown", word("sc-state-unknown"), ICONS["unknown"], [word("sc-exposure-unknown")])
+    said = word(f"state-{state}")
+    if state == "none":
+        return Verdict(state, said, ICONS[state], [word("sc-not-exposed")])
+    criteria = {name: conditions[name] or {} for name in CRITERIA}
+    sides = [lens for lens in LENSES if any(values.get(lens) is not None for values in criteria.values())]
+    if len(sides) == 1 and state != "unproven":
+        said = word(f"alone-{sides[0]}", said=said)
+    kept_back = bool(result["sealed"] or one["sealed"])
+    why = _grounds(one["showcase"], sides, kept_back=kept_back)
+    for lens in sides if len(sides) > 1 else ():
+        if names := [name for name, values in criteria.items() if _only(values) == lens]:
+            why.append(word(f"only-{lens}", conditions=_listed(names)))
+    return Verdict(state, said, ICONS[state], why)
+
+
+def _grounds(show: dict[str, Any], sides: list[str], *, kept_back: bool) -> list[str]:
+    """Why an exposed axis is in its state, by what these sides say of the criteria; ``kept_back``: not all is shown."""
+    lines = [
+        word(key, conditions=_listed(names))
+        for key, names in (("sc-missing", show["failing"]), ("sc-unproven", show["unproven"]))
+        if names
+    ]
+    if show["state"] == "sound":
+        alone = f"-{sides[0]}" if len(sides) == 1 else ""
+        lines.append(word(f"sc-all-given{alone}{'-sealed' if kept_back and alone == '-declared' else ''}"))
+    if show["state"] == "emerging":
+        lines.append(word("sc-young", n=frame.matrix().thresholds.emerging_months))
+    if show["index"] is not None and show["failing"] and len(sides) > 1 and not kept_back:
+        lines.append(word("sc-index", n=number(show["index"], frame.language(), digits=0)))
+    return lines
+
+
+def _listed(conditions: Sequence[str]) -> str:
+    """Conditions inside a sentence."""
+    return ", ".join(
+        frame.matrix().title("conditions", name, frame.language()).lower() for name in conditions
+    )
+
+
+def _only(values: dict[str, Any]) -> str | None:
+    """The one side that a condition is known from; none when both or neither say something."""
+    known = [lens for lens in LENSES if values.get(lens) is not None]
+    return known[0] if len(known) == 1 else None
+
+
 def _showcase(result: dict[str, Any]) -> None:
-    if not result["respondents"]["declared"]:
-        return
     lang, matrix = frame.language(), frame.matrix()
     frame.heading(word("section-showcase"), 2)
     entries = []
-    for axis, one in result["axes"].items():
-        if not one["applicable"] or not (one["declared"] or one["experienced"]):
-            continue
-        show = one["showcase"]
-        state = "sound-alone" if sound_alone(one) else show["state"]
-        why = [word(f"state-{state}-why")] if state in ("none", "sound", "sound-alone", "emerging") else []
-        if state == "sound-alone" and result["sealed"]:
-            why = [word("state-sound-alone-sealed-why")]
-        if show["state"] != "none":
-            for key, names in (("state-failing", show["failing"]), ("state-unknown", show["unproven"])):
-                if names:
-                    listed = ", ".join(matrix.title("conditions", name, lang).lower() for name in names)
-                    why.append(word(key, conditions=listed))
-            if show["index"] is not None and show["failing"]:
-                why.append(word("index", n=number(show["index"], lang, digits=0)))
+    for axis in (id_ for id_, one in result["axes"].items() if one["applicable"]):
+        told = verdict(result, axis)
         entries.append(
-            f'<li class="fr-state-{show["state"]}"><span class="fr-axis">{escape(matrix.title("axes", axis, lang))}</span>'
-            f'<b><span aria-hidden="true">{ICONS[show["state"]]} </span>{escape(word("state-" + state))}</b>'
-            + "".join(f"<small>{escape(line)}</small>" for line in why)
+            f'<li class="fr-state-{told.state}"><span class="fr-axis">{escape(matrix.title("axes", axis, lang))}</span>'
+            f'<b><span aria-hidden="true">{told.sign} </span>{escape(told.said)}</b>'
+            + "".join(f"<small>{escape(line)}</small>" for line in told.why)
             + "</li>"
         )
     st.html(f'<ul class="fr-states">{"".join(entries)}</ul>')
     frame.paragraph(word("section-showcase-why"), "small")
-
-
-def sound_alone(one: dict[str, Any]) -> bool:
-    """Whether an axis looks sound on the institution's word alone: no patient spoke on any of the criteria."""
-    values = [one["conditions"][name] or {} for name in CRITERIA]
-    return one["showcase"]["state"] == "sound" and all(each.get("experienced") is None for each in values)
 
 
 def _findings(
@@ -480,6 +547,8 @@ def _findings(
         for found in group:
             # a flag alone says nothing that the sentence above has not said; beside a figure it is left out
             figures = [one for one in found["because"] if not isinstance(one.get("value"), bool)]
+            if found["axis"] and not any(one["fact"].startswith(f"{found['axis']}.") for one in figures):
+                figures = found["because"]  # or the axis would not be named
             facts = [showcase.fact_line(case, one) for one in figures or found["because"]]
             lines += [f"<li>{escape(fact)}</li>" for fact in dict.fromkeys(facts)]
         cards.append(
@@ -509,18 +578,23 @@ def _lenses(result: dict[str, Any]) -> None:
     for axis in matrix.axes:
         one = result["axes"][axis.id]
         kept = one["retained"]
-        cells = [_range(one[lens]) for lens, _ in lenses] + [_range(kept)]
-        by = matrix.title("lenses", kept["decided_by"], lang) if kept else NOTHING
+        told = {lens: _range(one[lens]) for lens, _ in lenses} | {"retained": _range(kept)}
+        if result["sealed"] or one["sealed"]:
+            why = word("sc-sealed" if result["sealed"] == "open" else "sc-withheld")
+            told["retained"] = why
+            if told["experienced"] == frame.NOTHING and (result["sealed"] or one["withheld"]):
+                told["experienced"] = why
+        by = matrix.title("lenses", kept["decided_by"], lang) if kept else frame.NOTHING
         if kept and kept["ceilings"]:
             by += " · " + ", ".join(rules[id_].title[lang] for id_ in kept["ceilings"])
-        rows.append((axis.title[lang], [*cells, by]))
+        rows.append((axis.title[lang], [*told.values(), by]))
     st.html(table(word("trace-axis"), columns, rows))
 
 
 def _range(lens: dict[str, Any] | None) -> str:
     lang = frame.language()
-    if lens is None:
-        return NOTHING
+    if lens is None or lens["position"] is None:
+        return frame.NOTHING
     low = number(int(lens["position"] * 10 + 1e-6) / 10, lang)
     if lens["complete"]:
         return low
@@ -544,11 +618,13 @@ def _trace(
         steps = {one.id: f"{one.number}. {one.title[lang]}" for one in matrix.levels}
         blocking = _blocking(result["axes"][axis])
         level = frame.pick(right.selectbox, word("trace-level"), steps, f"trace-level-{axis}", blocking)
-        said = _answers_given(campaign, questionnaire)
+        said, few = _answers_given(campaign, questionnaire), frozenset(result["withheld"])
         for lens in shown(campaign).lenses:
             rows = [r for r in trace if r["axis"] == axis and r["level"] == level and r["lens"] == lens]
-            few = result["respondents"][lens] < matrix.thresholds.n_min
-            _trace_lens(questionnaire, lens, level, rows, said, hidden=lens == "experienced" and few)
+            hidden = few if lens == "experienced" else frozenset[str]()
+            _trace_lens(questionnaire, lens, level, rows, said, few=hidden)
+        if result["sealed"] == "few":
+            frame.note("trace-hidden", "◇", n=matrix.thresholds.n_min)
 
 
 def _widest(result: dict[str, Any], axes: list[str]) -> str:
@@ -561,7 +637,8 @@ def _blocking(one: dict[str, Any]) -> str:
     lens = one[one["retained"]["decided_by"]] if one["retained"] else one["declared"] or one["experienced"]
     levels = frame.matrix().ids("levels")
     return next(
-        (id_ for id_ in levels if lens and (lens["cells"][id_]["low"] or 0) < 1 - EPSILON), levels[-1]
+        (id_ for id_ in levels if lens and (lens["cells"].get(id_, {}).get("low") or 0) < 1 - EPSILON),
+        levels[-1],
     )
 
 
@@ -585,21 +662,19 @@ def _trace_lens(
     rows: list[dict[str, Any]],
     said: dict[tuple[str, str], dict[str, int]],
     *,
-    hidden: bool,
+    few: frozenset[str],
 ) -> None:
+    """What one side said in a cell, question by question; of a question in ``few`` nothing, nor of the cell then."""
     lang, matrix = frame.language(), frame.matrix()
     name = matrix.title("lenses", lens, lang)
     if not any(row["role"] for row in rows):
         frame.paragraph(word("trace-none", lens=name))
         return
-    if hidden:
-        frame.note("trace-hidden", "◇", n=matrix.thresholds.n_min)
-        return
     items: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         items.setdefault(row["item"], []).append(row)
     low, high = (rows[0][end] or 0.0 for end in ("low", "high"))
-    withheld = lens == "experienced" and any(_too_few(own) for own in items.values())
+    withheld = not few.isdisjoint(items)
     shown = (
         word("sc-withheld")
         if withheld
@@ -619,7 +694,8 @@ def _trace_lens(
         )
     )
     body = [
-        _trace_row(questionnaire, item, own, lens, said.get((lens, item), {})) for item, own in items.items()
+        _trace_row(questionnaire, item, own, lens, said.get((lens, item), {}), hidden=item in few)
+        for item, own in items.items()
     ]
     heads = [word("trace-x"), word("trace-role"), word("trace-answers")]
     st.html(table(word("trace-question"), heads, body, raw=True))
@@ -627,14 +703,20 @@ def _trace_lens(
         frame.paragraph(word("sc-few", n=thresholds.n_min), "small")
 
 
-def _too_few(rows: list[dict[str, Any]]) -> bool:
-    """Whether what these roles said on an item is of some people, but too few to be shown."""
-    people: int = sum(row["n"] for row in rows) or sum(row["dk"] + row["na"] for row in rows)
+def _too_few(row: dict[str, Any]) -> bool:
+    """Whether what one role said on an item is of some people, but too few to be shown."""
+    people: int = row["n"] or row["dk"] + row["na"]
     return 0 < people < frame.matrix().thresholds.n_min
 
 
 def _trace_row(
-    questionnaire: Questionnaire, item: str, rows: list[dict[str, Any]], lens: str, said: dict[str, int]
+    questionnaire: Questionnaire,
+    item: str,
+    rows: list[dict[str, Any]],
+    lens: str,
+    said: dict[str, int],
+    *,
+    hidden: bool,
 ) -> tuple[str, list[str]]:
     lang, matrix = frame.language(), frame.matrix()
     entry = questionnaire.item(item)
@@ -642,11 +724,11 @@ def _trace_row(
     question = escape(ask.text[lang] if ask else item)
     if rows[0]["core"]:
         question += f"<small>{escape(word('trace-key'))}</small>"
-    if lens == "experienced" and _too_few(rows):
+    if hidden:
         return question, [escape(word("sc-withheld")), "", ""]
     x = rows[0]["x"]
     value = word("trace-unknown") if x is None else number(x, lang, digits=2)
-    if lens == "experienced" and any(_too_few([row]) for row in rows):
+    if lens == "experienced" and any(map(_too_few, rows)):
         # with the count of each option, the mean of the other roles would give away the small one's
         people = sum(row["n"] for row in rows)
         return question, [escape(value), escape(word("sc-all-n", n=people)) if people else "", ""]
@@ -712,44 +794,78 @@ def _places(campaign: Campaign, questionnaire: Questionnaire) -> None:
         frame.paragraph(word("places-silent", n=silent), "small")
 
 
-def exported(
-    campaign: Campaign, questionnaire: Questionnaire, result: dict[str, Any]
-) -> tuple[dict[str, Any], list[str]]:
-    """What a figure of a score may show outside the institution, and the line that says what is withheld, if anything.
-
-    An axis on which fewer than ``n_min`` patients spoke is as the institution alone declares it, and so is
-    everything about the whole: nothing made of a withheld figure leaves.
-    """
-    matrix, lang, progress = frame.matrix(), frame.language(), f"{frame.store().progress(campaign.id)}"
-    n_min, people = matrix.thresholds.n_min, _by_axis(campaign.id, progress, questionnaire.id)
-    few = 0 < result["respondents"]["experienced"] < n_min
-    # an axis that no patient speaks on has nothing to withhold
-    thin = [
-        axis for axis, one in result["axes"].items() if one["experienced"] and people.get(axis, 0) < n_min
-    ]
-    if not few and not thin:
-        return result, []
-    on = dt.date.fromisoformat(result["on"])
-    alone, _ = _scored(campaign.id, _stamp(campaign), on, ("declared",))
-    if few:
-        return {**alone, "sealed": "few"}, [word("export-few", n=n_min)]
-    kept = {axis: one for axis, one in result["axes"].items() if axis not in thin}
-    axes = {axis: kept.get(axis, {**one, "sealed": "few"}) for axis, one in alone["axes"].items()}
-    titles = ", ".join(matrix.title("axes", axis, lang) for axis in thin)
-    shared = {**alone, "respondents": result["respondents"], "axes": axes}
-    return shared, [word("export-few-axes", n=n_min, axes=titles)]
+def _withheld(result: dict[str, Any]) -> list[str]:
+    """The line that says what of the patients' side is not shown because too few answered, if anything."""
+    matrix, lang, n_min = frame.matrix(), frame.language(), frame.matrix().thresholds.n_min
+    if result["sealed"] == "few":
+        return [word("export-few", n=n_min)]
+    named = []
+    for axis in (id_ for id_, one in result["axes"].items() if one.get("sealed")):
+        one, title = result["axes"][axis], matrix.title("axes", axis, lang)
+        levels = [matrix.title("levels", level, lang) for level in one["withheld"]]
+        named.append(f"{title} ({', '.join(levels)})" if one["experienced"] and levels else title)
+    return [word("export-few-axes", n=n_min, axes=", ".join(named))] if named else []
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
-def _by_axis(campaign_id: str, progress: str, questionnaire: str) -> dict[str, int]:  # noqa: ARG001  # as in _counted
-    return patients_by_axis(frame.questionnaires()[questionnaire], _answers_of(campaign_id, ("experienced",)))
-
-
-def _downloads(campaign: Campaign, questionnaire: Questionnaire, result: dict[str, Any]) -> None:
-    lang, title = frame.language(), _name(campaign)
-    shared, withheld = exported(campaign, questionnaire, result)
-    if not any(shared["respondents"].values()):  # a few patients alone: nothing of it may leave
+def _comments(campaign: Campaign, questionnaire: Questionnaire, result: dict[str, Any]) -> None:
+    """What both sides wrote beside their answers, once it is closed, to whoever may read it; never who wrote what."""
+    if campaign.state != "closed" or not access.person().may("comments", campaign.institution):
         return
+    lang, matrix = frame.language(), frame.matrix()
+    written = _written(campaign, frozenset(result["withheld"]))
+    axes: dict[str, list[str]] = {}
+    for item, lens in ((item, lens) for item in questionnaire.form(campaign.form) for lens in LENSES):
+        ask, own = item.asked_of(lens), written.get((item.id, lens))
+        if not ask or not own:
+            continue
+        side = word(f"side-{lens}")
+        lines = "".join(
+            f"<li>{'<br>'.join(map(escape, text.splitlines()))} "
+            f"<small>{escape(matrix.title('roles', role, lang) if role else side)}</small></li>"
+            for role, text in own
+        )
+        axes.setdefault(item.axis, []).append(
+            f'<p class="fr-label">{escape(ask.text[lang])}</p><ul class="fr-comments">{lines}</ul>'
+        )
+    if not axes:
+        frame.paragraph(word("comments-none"), "small")
+        return
+    shown_by_axis = "".join(
+        f'<h3 class="fr-h3">{escape(matrix.title("axes", axis, lang))}</h3>{"".join(axes[axis])}'
+        for axis in matrix.ids("axes")
+        if axis in axes
+    )
+    why = escape(word("comments-why", n=matrix.thresholds.n_min))
+    st.html(
+        f'<details class="fr-more fr-screen"><summary>{escape(word("section-comments"))}</summary>'
+        f'<p class="fr-small">{why}</p>{shown_by_axis}</details>'
+    )
+
+
+def _written(campaign: Campaign, few: frozenset[str]) -> dict[tuple[str, str], list[tuple[str, str]]]:
+    """The comments on each item by lens, each with its role, in an order by which those of one person do not meet.
+
+    No role is told of an item and lens on which some role is of fewer than ``n_min`` people: the others would give it
+    away. Of the items in ``few`` patients' comments are left out.
+    """
+    texts: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    people: dict[tuple[str, str], dict[str, set[str]]] = {}
+    for row in answers_shown(campaign).select(["item", "role", "respondent", "comment"]).to_pylist():
+        at = row["item"], frame.lens_of(row["role"])
+        people.setdefault(at, {}).setdefault(row["role"], set()).add(row["respondent"])
+        if row["comment"].strip() and not (at[1] == "experienced" and row["item"] in few):
+            texts.setdefault(at, []).append((row["role"], row["comment"].strip()))
+    n_min = frame.matrix().thresholds.n_min
+    told = {}
+    for at, own in texts.items():
+        named = all(len(each) >= n_min for each in people[at].values())
+        order = sorted(own, key=lambda one: hashlib.sha256(f"{campaign.id}{at}{one[1]}".encode()).digest())
+        told[at] = [(role if named else "", text) for role, text in order]
+    return told
+
+
+def _downloads(campaign: Campaign, result: dict[str, Any]) -> None:
+    lang, title, withheld = frame.language(), _name(campaign), _withheld(result)
     stem = f"{campaign.year}_{_ascii(title)}_{word('file-figure')}_{lang}"
     frame.heading(word("section-downloads"), 2)
     for line in withheld:
@@ -758,7 +874,7 @@ def _downloads(campaign: Campaign, questionnaire: Questionnaire, result: dict[st
         st.download_button(
             word("download-svg"),
             matrix_svg(
-                shared,
+                result,
                 frame.matrix(),
                 lang,
                 title=title,
@@ -774,7 +890,7 @@ def _downloads(campaign: Campaign, questionnaire: Questionnaire, result: dict[st
         )
         st.download_button(
             word("download-csv"),
-            (matrix_csv(shared, frame.matrix(), lang) + _remarks(campaign, withheld)).encode("utf-8-sig"),
+            (matrix_csv(result, frame.matrix(), lang) + _remarks(campaign, withheld)).encode("utf-8-sig"),
             file_name=f"{stem}.csv",
             mime="text/csv",
             key="download-csv",

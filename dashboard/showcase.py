@@ -14,17 +14,17 @@ import streamlit as st
 from dashboard import frame
 from dashboard.results import (
     EPSILON,
-    ICONS,
     LENSES,
-    NOTHING,
     SEVERITIES,
+    SHOWN,
+    basis,
     cover,
     kept_back,
     missing_side,
     scored,
-    sound_alone,
     subtitle,
     table,
+    verdict,
 )
 from data import Campaign
 from matrix import load_sources, number, percent
@@ -34,7 +34,7 @@ from scoring import CRITERIA, STATES, Rule, load_rulebook
 
 word = frame.word
 GROUPS = {
-    "shown": ("presence", "display"),
+    "shown": SHOWN,
     "given": CRITERIA,
     "brakes": ("culture", "readiness", "status"),
 }
@@ -45,7 +45,7 @@ GRAVE = ("critical", "high")
 RISKS = ("critical", "high")
 """States that make the headline."""
 SEVERITY_ICONS = {"critical": "▲▲", "high": "▲", "medium": "●", "low": "○"}
-SIGNS = {"yes": "✓", "no": "▽", "unknown": "?"}
+SIGNS = {"yes": "✓", "no": "▽", "alone": "◔", "unknown": "?"}
 LISTED = 8
 """Questions told behind a finding at most: the ones that weigh most."""
 MINUS = "\N{MINUS SIGN}"
@@ -82,19 +82,20 @@ def _top(title: str, campaign: Campaign, result: dict[str, Any]) -> None:
 def _judged(case: Case) -> None:
     """The page of an assessment that somebody answered."""
     result = case.result
-    _top(_headline(result), case.campaign, result)
+    _top(_headline(case), case.campaign, result)
     cover(case.campaign)
     missing_side(case.campaign, result)
-    n_min = frame.matrix().thresholds.n_min
-    if 0 < result["respondents"]["experienced"] < n_min:
-        frame.note("sc-few-note", "◇", n=n_min)
     frame.paragraph(word("sc-lead"))
     found = _by_place(case)
-    rank = {axis: -STATES.index(result["axes"][axis]["showcase"]["state"]) for axis in case.axes}
-    axes = sorted(case.axes, key=rank.__getitem__)
+    rank = {axis: place for place, axis in enumerate(reversed(("unknown", *STATES)))}
+    axes = sorted(case.axes, key=lambda axis: rank[verdict(result, axis).state])
     st.html(_overview(case, axes, found))
-    for axis in axes:
+    basis(case.campaign)
+    silent = [axis for axis in axes if not found.get(axis) and case.silent(case.on(axis))]
+    for axis in (one for one in axes if one not in silent):
         st.html(_axis(case, axis, found.get(axis, [])))
+    if silent:
+        st.html(_nothing(silent))
     st.html(_legend(case))
     st.html(_safeguards(case, found.get("safeguard", [])))
     if found.get(""):
@@ -102,21 +103,23 @@ def _judged(case: Case) -> None:
     st.html(_unjudged(case))
 
 
-def _headline(result: dict[str, Any]) -> str:
-    """One sentence: the gravest thing the answers establish."""
-    lang, matrix = frame.language(), frame.matrix()
-    states = {
-        axis: one["showcase"]["state"]
-        for axis, one in result["axes"].items()
-        if one["applicable"] and (one["declared"] or one["experienced"])
-    }
+def _headline(case: Case) -> str:
+    """One sentence: the gravest thing the answers establish, and whether one side alone says it."""
+    lang, matrix, result = frame.language(), frame.matrix(), case.result
+    states = {axis: verdict(result, axis).state for axis in case.axes}
     for key, wanted in (("risk", RISKS), ("watch", ("watch",)), ("unproven", ("unproven",))):
         named = [matrix.title("axes", axis, lang) for axis, state in states.items() if state in wanted]
         if named:
-            return word(f"sc-head-{key}", axes=", ".join(named))
+            said = word(f"sc-head-{key}", axes=", ".join(named))
+            return word("alone-declared", said=said) if result["sealed"] else said
     if result["sealed"]:
         return word("sc-head-sealed")
-    return word("sc-head-none" if result["respondents"]["experienced"] else "sc-head-no-patients")
+    if not result["respondents"]["experienced"]:
+        return word("sc-head-no-patients")
+    apart = [axis for axis in case.axes if not all(result["axes"][axis][lens] for lens in LENSES)]
+    if apart:
+        return word("sc-head-part", axes=", ".join(matrix.title("axes", axis, lang) for axis in apart))
+    return word("sc-head-none")
 
 
 # --- what is known of an assessment -----------------------------------------------------------------------------
@@ -154,18 +157,9 @@ class Case:
         rows = self.said.get((item, lens))
         return rows[0]["x"] if rows else None
 
-    def voices(self, item: str, lens: str) -> int:
-        """How many people a lens's figure on an item rests on."""
-        if self.x(item, lens) is None:
-            return 0
-        return sum(row["n"] for row in self.said[item, lens])
-
-    def hidden(self, items: Iterable[str], side: str) -> bool:
-        """Whether a figure on these items rests on some patients, but too few to be shown."""
-        if side not in ("experienced", "combined"):
-            return False
-        most = max((self.voices(item, "experienced") for item in items), default=0)
-        return 0 < most < frame.matrix().thresholds.n_min
+    def withheld(self, items: Iterable[str]) -> bool:
+        """Whether patients said something on one of these items, but too few of them for it to be shown."""
+        return not set(items).isdisjoint(self.result["withheld"])
 
     def carrying(self, axis: str, condition: str) -> list[str]:
         """Items that a condition's index on an axis is made of: nothing above level 3 that is not claimed."""
@@ -179,9 +173,18 @@ class Case:
             and (item.level is None or matrix.number_of[item.level] <= claim)
         ]
 
+    def on(self, axis: str) -> list[str]:
+        """Items of an axis."""
+        return [item.id for item in self.items.values() if item.axis == axis]
+
     def rung(self, axis: str, level: str) -> list[str]:
         """Items of a cell."""
         return [item.id for item in self.items.values() if item.axis == axis and item.level == level]
+
+    def silent(self, items: Iterable[str]) -> bool:
+        """Whether nobody whose answers may be shown said anything on these items."""
+        rows = (self.said.get((item, lens), []) for item in items for lens in LENSES)
+        return not any(row["role"] for own in rows for row in own)
 
     def asked(self, items: Iterable[str], lens: str) -> bool:
         """Whether any of these items is put to a lens."""
@@ -223,14 +226,13 @@ def _overview(case: Case, axes: list[str], found: Mapping[str, list[dict[str, An
     lang, matrix = frame.language(), frame.matrix()
     cards = []
     for axis in axes:
-        state = case.result["axes"][axis]["showcase"]["state"]
-        said, sign = _state(case, axis)
+        told = verdict(case.result, axis)
         grave = sum(one["severity"] in GRAVE for one in found.get(axis, ()))
         other = len(found.get(axis, ())) - grave
         counts = [_count(key, n) for key, n in (("sc-counts", grave), ("sc-counts-other", other)) if n]
         cards.append(
-            f'<li class="fr-state-{state}"><a href="#axis-{axis}">{escape(matrix.title("axes", axis, lang))}</a>'
-            f"<b>{_icon(sign)}{escape(said)}</b>"
+            f'<li class="fr-state-{told.state}"><a href="#axis-{axis}">{escape(matrix.title("axes", axis, lang))}</a>'
+            f"<b>{_icon(told.sign)}{escape(told.said)}</b>"
             f"<small>{escape(' · '.join(counts) or word('sc-counts-none'))}</small></li>"
         )
     return f'{_h2(word("sc-states"))}<ul class="fr-states sc-states">{"".join(cards)}</ul>{_off(case)}'
@@ -248,77 +250,62 @@ def _off(case: Case) -> str:
 
 def _axis(case: Case, axis: str, found: list[dict[str, Any]]) -> str:
     """All that is said of one axis."""
-    lang, state = frame.language(), case.result["axes"][axis]["showcase"]["state"]
-    said, sign = _state(case, axis)
-    title = word("sc-axis", axis=frame.matrix().title("axes", axis, lang), state=said)
+    lang, told = frame.language(), verdict(case.result, axis)
+    title = word("sc-axis", axis=frame.matrix().title("axes", axis, lang), state=told.said)
     groups = "".join(_group(case, axis, name) for name in GROUPS)
     return (
-        f'<section class="sc-axis fr-state-{state}" id="axis-{axis}">{_h2(title, _icon(sign))}'
+        f'<section class="sc-axis fr-state-{told.state}" id="axis-{axis}">{_h2(title, _icon(told.sign))}'
         f'<p class="fr-text">{escape(" ".join(_why(case, axis)))}</p>'
         f'<div class="sc-groups">{groups}</div>{_meanings(axis)}{_folded(case, found)}</section>'
     )
 
 
-def _known(case: Case, axis: str) -> bool:
-    """Whether anything is known of what is shown or claimed on an axis."""
-    one = case.result["axes"][axis]
-    shown = (one["conditions"][name] or {} for name in GROUPS["shown"])
-    return bool(one["declared"] or any(values.get("declared") for values in shown))
-
-
-def _state(case: Case, axis: str) -> tuple[str, str]:
-    """The state of an axis in words, and its sign; where nothing is known, that is said and not that nothing is shown."""
-    state = case.result["axes"][axis]["showcase"]["state"]
-    if state == "none" and not _known(case, axis):
-        return word("sc-state-unknown"), SIGNS["unknown"]
-    if sound_alone(case.result["axes"][axis]):
-        return word("state-sound-alone"), ICONS[state]
-    return word(f"state-{state}"), ICONS[state]
+def _nothing(axes: list[str]) -> str:
+    """One line for all the axes on which there is no answer to show; their cards lead here."""
+    lang, title = frame.language(), frame.matrix().title
+    named = (f'<b id="axis-{axis}">{escape(title("axes", axis, lang))}</b>' for axis in axes)
+    return f'<section class="sc-axis"><p class="fr-text">{escape(word("sc-silent"))} {", ".join(named)}.</p></section>'
 
 
 def _why(case: Case, axis: str) -> list[str]:
-    """The state of an axis in sentences."""
-    lang, matrix, rules = frame.language(), frame.matrix(), load_rulebook()
-    one = case.result["axes"][axis]
-    show, lines = one["showcase"], []
-    if not _known(case, axis):
-        return [word("sc-exposure-unknown")]
-    lines.append(word("sc-exposed" if one["exposure"] else "sc-not-exposed"))
-    if one["exposure"]:
-        for key, names in (("sc-missing", show["failing"]), ("sc-unproven", show["unproven"])):
-            if names:
-                listed = ", ".join(matrix.title("conditions", name, lang).lower() for name in names)
-                lines.append(word(key, conditions=listed))
-        if show["state"] == "sound":
-            alone = "sc-all-declared-sealed" if case.result["sealed"] else "sc-all-declared"
-            lines.append(word(alone if sound_alone(one) else "sc-all-given"))
-        if show["state"] == "emerging":
-            lines.append(word("sc-young", n=matrix.thresholds.emerging_months))
-        if show["index"] is not None and show["failing"]:
-            lines.append(word("sc-index", n=number(show["index"], lang, digits=0)))
-    if one["gap"] is not None and abs(one["gap"]) >= matrix.thresholds.gap - EPSILON:
+    """The state of an axis in sentences, with what bounds its level."""
+    one, rules = case.result["axes"][axis], load_rulebook()
+    capped = (one["retained"] or {}).get("ceilings", ())
+    lines = [word("sc-exposed")] if one["exposure"] else []
+    lines += verdict(case.result, axis).why
+    if one["gap"] is not None and abs(one["gap"]) >= frame.matrix().thresholds.gap - EPSILON:
         lines.append(word("sc-gap", gap=_signed(one["gap"])))
-    lines += [f"{rules[id_].title[lang]}." for id_ in (one["retained"] or {}).get("ceilings", ())]
-    return lines
+    return lines + [f"{rules[id_].title[frame.language()]}." for id_ in capped]
 
 
 def _group(case: Case, axis: str, name: str) -> str:
-    """A table of the conditions of one group: each side, and the verdict in words."""
+    """A table of the conditions of one group: each side, and the verdict in words; one line when nothing is known."""
     lang, matrix = frame.language(), frame.matrix()
+    behind = [item for condition in GROUPS[name] for item in case.carrying(axis, condition)]
+    asked = any(case.asked(behind, lens) for lens in LENSES)
+    if case.silent(behind) and not (asked and case.result["sealed"]):
+        line = escape(word("sc-group-silent" if asked else "sc-group-not-asked"))
+        return (
+            f'<div><p class="fr-label">{escape(word(f"sc-{name}"))}</p><p class="fr-small">{line}</p></div>'
+        )
     half = matrix.thresholds.exposure if name == "shown" else matrix.thresholds.condition
     rows = []
     for condition in GROUPS[name]:
         values = case.result["axes"][axis]["conditions"][condition] or {}
         items = case.carrying(axis, condition)
         counted = values.get("declared" if name == "shown" else "combined")
-        verdict = "unknown" if counted is None else "yes" if counted >= half - EPSILON else "no"
-        said, sign = _verdict(name, verdict, exposed=case.result["axes"][axis]["exposure"])
+        met = "unknown" if counted is None else "yes" if counted >= half - EPSILON else "no"
+        said, sign = _status(name, met, exposed=case.result["axes"][axis]["exposure"])
+        spoken = [lens for lens in LENSES if values.get(lens) is not None]
+        if name != "shown" and len(spoken) == 1 and all(case.asked(items, lens) for lens in LENSES):
+            said = word(f"sc-by-{spoken[0]}", said=said)
+            sign = SIGNS["alone"] if met == "yes" else sign
         cells = "".join(
             f'<td data-name="{escape(word(f"side-{lens}"))}">{_level(case, items, lens, values.get(lens))}</td>'
             for lens in LENSES
         )
         rows.append(
-            f'<tr class="sc-{name}-{verdict}"><th scope="row">{escape(matrix.title("conditions", condition, lang))}</th>'
+            f'<tr class="sc-{name}-{met}"><th scope="row">{escape(matrix.title("conditions", condition, lang))}</th>'
             f'{cells}<td class="sc-verdict">{_icon(sign)}{escape(said)}</td></tr>'
         )
     heads = "".join(f'<th scope="col">{escape(word(f"side-{lens}"))}</th>' for lens in LENSES)
@@ -329,23 +316,21 @@ def _group(case: Case, axis: str, name: str) -> str:
     )
 
 
-def _verdict(group: str, verdict: str, *, exposed: bool) -> tuple[str, str]:
+def _status(group: str, met: str, *, exposed: bool) -> tuple[str, str]:
     """What is said of a condition, and its sign; where nothing is claimed, nothing is called missing."""
-    if verdict == "unknown":
+    if met == "unknown":
         return word("sc-unknown"), SIGNS["unknown"]
     if group == "shown":
-        return word(f"sc-shown-{verdict}"), "●" if verdict == "yes" else "○"
-    if verdict == "no" and not exposed:
+        return word(f"sc-shown-{met}"), "●" if met == "yes" else "○"
+    if met == "no" and not exposed:
         return word("sc-low"), "○"
-    return word(f"sc-{group}-{verdict}"), SIGNS[verdict]
+    return word(f"sc-{group}-{met}"), SIGNS[met]
 
 
 def _level(case: Case, items: list[str], lens: str, value: float | None) -> str:
     """One side's figure on a condition, drawn and written, or why there is none."""
     if value is None:
-        return f'<span class="sc-none">{escape(_silent(case, lens, asked=case.asked(items, lens)))}</span>'
-    if case.hidden(items, lens):
-        return f'<span class="sc-none">{escape(word("sc-withheld"))}</span>'
+        return f'<span class="sc-none">{escape(_silent(case, items, lens))}</span>'
     shown = number(value, frame.language(), digits=2)
     return (
         f'<span class="sc-bar sc-{lens}" style="--x:{value:.0%}" aria-hidden="true"></span>'
@@ -353,10 +338,14 @@ def _level(case: Case, items: list[str], lens: str, value: float | None) -> str:
     )
 
 
-def _silent(case: Case, lens: str, *, asked: bool) -> str:
-    """Why nothing of a side is told."""
-    if asked and lens == "experienced" and case.result["sealed"]:
-        return word("sc-sealed")
+def _silent(case: Case, items: list[str], lens: str) -> str:
+    """Why nothing of what a side says on items of an axis is told."""
+    asked = case.asked([item for item in items if item in case.items], lens)
+    if asked and lens == "experienced":
+        if case.result["sealed"] == "few" or case.withheld(items):
+            return word("sc-withheld")
+        if case.result["sealed"]:
+            return word("sc-sealed")
     return word("sc-no-answer" if asked else "sc-not-asked")
 
 
@@ -375,7 +364,7 @@ def _meanings(axis: str) -> str:
 
 def _legend(case: Case) -> str:
     lines = [word("sc-scale")]
-    if any(case.hidden([item], "experienced") for item in case.items):
+    if case.result["sealed"] == "few" or case.withheld(case.items):
         lines.append(word("sc-few", n=frame.matrix().thresholds.n_min))
     return "".join(f'<p class="fr-small">{escape(line)}</p>' for line in lines)
 
@@ -521,19 +510,17 @@ def _question(case: Case, item: str) -> str:
 def _said(case: Case, item: str, lens: str) -> str:
     """What one side said on an item: its value, then its roles; patients' roles only when each is large enough."""
     lang, matrix = frame.language(), frame.matrix()
-    rows = case.said.get((item, lens))
-    if not rows:
-        asked = case.questionnaire.item(item).asked_of(lens) and item in case.items
-        return f"<small>{escape(_silent(case, lens, asked=bool(asked)))}</small>"
-    if case.hidden([item], lens):
-        return f"<small>{escape(word('sc-withheld'))}</small>"
+    rows = case.said.get((item, lens), [])
+    withheld = lens == "experienced" and case.withheld([item])
+    if withheld or not any(row["role"] for row in rows):
+        return f"<small>{escape(_silent(case, [item], lens))}</small>"
     x = case.x(item, lens)
     if x is None:
         return f"<small>{escape(word('trace-unknown'))}</small>"
     speaking = [row for row in rows if row["mean"] is not None]
     n_min = matrix.thresholds.n_min
     if lens == "experienced" and any(row["n"] < n_min for row in speaking):
-        lines = [word("sc-all-n", n=case.voices(item, lens))]
+        lines = [word("sc-all-n", n=sum(row["n"] for row in rows))]
     else:
         lines = [
             word(
@@ -556,7 +543,7 @@ def fact_line(case: Case, one: dict[str, Any]) -> str:
     name = fact_name(case, fact, value)
     if isinstance(value, bool):
         return name
-    shown = _value(case, fact, value)
+    shown = _value(fact, value)
     for key, compared in (
         ("below", "needed" if _is_lack(fact) else "under"),
         ("at_least", "from"),
@@ -576,9 +563,7 @@ def fact_name(case: Case, fact: str, value: object = None) -> str:
     first, _, rest = fact.partition(".")
     if first == "item":
         item, _, side = rest.rpartition(".")
-        return word(
-            "sc-fact-question", text=_question(case, item).rstrip(". "), side=_side(case, [item], side)
-        )
+        return word("sc-fact-question", text=_question(case, item).rstrip(". "), side=_side(case, item, side))
     if first == "overall":
         return word("sc-fact-overall", condition=matrix.title("conditions", rest, lang))
     if first not in matrix.ids("axes"):
@@ -604,30 +589,23 @@ def _fact_of_axis(axis: str, rest: str, value: object) -> str:
     return word(f"sc-fact-{name}{told}", axis=axis)
 
 
-def _side(case: Case, items: list[str], side: str) -> str:
-    """Whose figure it is; the lower of both sides only where both are asked."""
+def _side(case: Case, item: str, side: str) -> str:
+    """Whose figure it is; the lower of both sides only where both are asked, and none is known alone."""
     if side == "combined":
-        asked = [lens for lens in LENSES if case.asked([one for one in items if one in case.items], lens)]
-        side = asked[0] if len(asked) == 1 else side
+        asked = [lens for lens in LENSES if item in case.items and case.asked([item], lens)]
+        known = [lens for lens in asked if case.x(item, lens) is not None] or asked
+        side = known[0] if len(known) == 1 else side
     return word(f"sc-side-{side}")
 
 
-def _value(case: Case, fact: str, value: Any) -> str:
-    """A fact's value with its unit; never a figure that rests on too few patients."""
-    n_min = frame.matrix().thresholds.n_min
+def _value(fact: str, value: Any) -> str:
+    """A fact's value with its unit."""
     if isinstance(value, str):
         return word(f"state-{value}")
     if value is None:
-        return NOTHING
-    few = 0 < case.result["respondents"]["experienced"] < n_min
-    if fact == "respondents.experienced":
-        return word("sc-value-few", n=n_min) if few else f"{value:.0f}" if value else word("sc-value-none")
-    counted = fact in ("completeness.experienced", "channel.staff_entered")
-    side = fact.rpartition(".")[2]
-    if side not in POSITIONS:
-        side = "combined"
-    if (few and counted) or (_is_lack(fact) and not counted and case.hidden(_items_of(case, fact), side)):
-        return word("sc-withheld")
+        return frame.NOTHING
+    if fact == "respondents.experienced" and not value:
+        return word("sc-value-none")
     return _number_of(fact, float(value))
 
 
@@ -741,6 +719,8 @@ def _need(case: Case, fact: str) -> str:
             need = "full"
         elif items and not any((item, lens) in case.said for item in items for lens in wanted):
             need = "na"
+    if case.result["sealed"] and need in ("experienced", "both"):
+        need = case.result["sealed"]  # they may have answered: it is what would show it that is missing
     return f"sc-need-{need}"
 
 

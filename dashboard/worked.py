@@ -11,7 +11,7 @@ import pyarrow as pa
 import streamlit as st
 
 from dashboard import frame
-from dashboard.results import EPSILON, ICONS, NOTHING, table
+from dashboard.results import EPSILON, ICONS, table
 from matrix import number
 from questionnaires import read_questionnaire
 from reports import matrix_table_html
@@ -158,7 +158,7 @@ def _keep(
 def _summary(result: Result, lang: str, *, told: bool) -> str:
     """The four numbers and the state; ``told`` lets a screen reader say them after a change."""
     one = result["axes"][_axis()]
-    gap = NOTHING if one["gap"] is None else _signed(one["gap"], lang, 3)
+    gap = frame.NOTHING if one["gap"] is None else _signed(one["gap"], lang, 3)
     state = one["showcase"]["state"]
     values = {lens: _bounds(one[lens], lang) for lens in (*VOICES, "retained")}
     shown = {**values, "gap": gap, "state": word(f"state-{state}", lang)}
@@ -178,7 +178,7 @@ def _summary(result: Result, lang: str, *, told: bool) -> str:
 def _bounds(lens: Mapping[str, Any] | None, lang: str) -> str:
     """A position to one decimal, never rounded up; one that is not complete says so."""
     if lens is None:
-        return NOTHING
+        return frame.NOTHING
     low = number(int(lens["position"] * 10 + 1e-6) / 10, lang)
     return low if lens["complete"] else word("method-at-least", lang, n=low)
 

@@ -18,6 +18,8 @@ from matrix import Matrix, Words, load_matrix, number, percent
 
 HERE = Path(__file__).parent
 EPSILON = 1e-9
+DECIMALS = 4
+"""Of a number in a table."""
 WRAP = 170
 """Characters of a small line across the figure."""
 Score = Mapping[str, Any]  # one object of `score --format json`
@@ -47,12 +49,13 @@ class Bounds:
 
 @dataclass(frozen=True)
 class CellView:
-    """One cell of the figure; a lens without a value there is ``None``."""
+    """One cell of the figure; a lens without a value there is ``None``, ``withheld`` if it is one that is not shown."""
 
     level: str
     declared: Bounds | None
     experienced: Bounds | None
     documented: Bounds | None
+    withheld: bool
     attained: bool
     spoken: str
 
@@ -72,6 +75,7 @@ class RowView:
     target: str
     target_met: bool
     gap: str
+    gap_none: str
     gap_notable: bool
 
 
@@ -89,6 +93,7 @@ class FigureView:
     rows: tuple[RowView, ...]
     reading: bool
     has_target: bool
+    withheld: str
 
 
 def matrix_table_html(
@@ -138,16 +143,29 @@ def figure_css() -> str:
 def headline(score: Score, matrix: Matrix | None = None, lang: str = "en", *, title: str = "") -> str:
     """The sentence that comes before the numbers: where word and life differ most, or what is missing."""
     matrix = matrix or load_matrix()
-    w, missing = _words(), _missing_side(score)
-    if missing:
-        return w(missing, lang, title=title)
-    both = {
-        axis: one
-        for axis, one in score["axes"].items()
-        if one["applicable"] and one["declared"] and one["experienced"]
-    }
+    w, side = _words(), _missing_side(score)
+    if side:
+        return w(side, lang, title=title)
+    every = {axis: score["axes"][axis] for axis in matrix.ids("axes")}
+    asked = {axis: one for axis, one in every.items() if one["applicable"]}
+    both = {axis: one for axis, one in asked.items() if _comparable(one)}
     if not both:
         return w("headline-partial", lang)
+    missing = ", ".join(matrix.title("axes", axis, lang) for axis in asked if axis not in both)
+    sentence = _compared(both, matrix, lang, alone=bool(missing))
+    return w("headline-missing", lang, sentence=sentence, missing=missing) if missing else sentence
+
+
+def _comparable(one: Mapping[str, Any]) -> bool:
+    """Whether word and life can be compared on an axis: both are shown, and by more than what answers leave open."""
+    said, lived = one["declared"], one["experienced"]
+    if not said or not lived or one.get("sealed"):
+        return False
+    return one["gap"] is not None or bool(said["complete"] and lived["complete"])
+
+
+def _compared(both: Mapping[str, Mapping[str, Any]], matrix: Matrix, lang: str, *, alone: bool) -> str:
+    """The widest difference between word and life on these axes, or that there is none; ``alone``: on these only."""
     threshold = matrix.thresholds.gap
     order = sorted(both, key=lambda axis: (-(both[axis]["gap"] or 0), axis))
     apart = [
@@ -161,8 +179,11 @@ def headline(score: Score, matrix: Matrix | None = None, lang: str = "en", *, ti
     if apart:
         axis = (claimed or certain or apart)[0]
         return _disagreement(axis, both[axis], matrix, lang)
+    if alone:
+        named = ", ".join(matrix.title("axes", axis, lang) for axis in both)
+        return _words()("headline-agree-part", lang, axes=named)
     axis = min(both, key=lambda a: (both[a]["retained"]["position"], a))
-    return w(
+    return _words()(
         "headline-agree",
         lang,
         axis=matrix.title("axes", axis, lang),
@@ -202,10 +223,14 @@ def figure_view(
     """What both renderings show, worked out once; nothing is rounded before this point.
 
     A ``sealed`` score, or axis of one, shows one side while the other's answers are kept back, and says that and no
-    more; where the reason is ``few``, that fewer than ``n_min`` patients answered.
+    more; where the reason is ``few``, that fewer than ``n_min`` patients answered. Of a side that is kept back in part
+    the cells that may be shown are there, and no position unless it rests on them alone; the levels an axis names
+    under ``withheld`` are marked.
     """
     matrix = matrix or load_matrix()
     w, reading = _words(), is_reading(score)
+    every = (score["axes"][axis] for axis in matrix.ids("axes"))
+    withheld = any(one.get("withheld") for one in every if one["applicable"])
     return FigureView(
         lang=lang,
         headline=headline(score, matrix, lang, title=title),
@@ -220,6 +245,7 @@ def figure_view(
         ),
         reading=reading,
         has_target=bool(targets) and not reading,
+        withheld=w("legend-withheld", lang, n=matrix.thresholds.n_min) if withheld else "",
     )
 
 
@@ -228,6 +254,8 @@ def _row(axis: str, score: Score, matrix: Matrix, lang: str, target: float | Non
     entry = next(a for a in matrix.axes if a.id == axis)
     sealed = one.get("sealed") or score.get("sealed")
     kept_back = w("few", lang, n=matrix.thresholds.n_min) if sealed == "few" else w("sealed", lang)
+    if sealed and one["experienced"]:
+        kept_back = w("few-part", lang)
     status = ""
     if not one["applicable"]:
         status = w("not-applicable-why", lang, reason=reason) if reason else w("not-applicable", lang)
@@ -246,10 +274,10 @@ def _row(axis: str, score: Score, matrix: Matrix, lang: str, target: float | Non
             notes.append(w("thin", lang, n=matrix.thresholds.n_min))
     elif not status and not reading:
         lens = "declared" if one["declared"] else "experienced"
-        notes += [
-            kept_back if sealed else w("unilateral", lang),
-            w("unilateral-known", lang, lens=w(lens, lang), number=_position(one[lens], lang)),
-        ]
+        notes.append(kept_back if sealed else w("unilateral", lang))
+        if one[lens]["position"] is not None:
+            known = _position(one[lens], lang)
+            notes.append(w("unilateral-known", lang, lens=w(lens, lang), number=known))
     gap = one["gap"]
     return RowView(
         id=axis,
@@ -265,6 +293,7 @@ def _row(axis: str, score: Score, matrix: Matrix, lang: str, target: float | Non
         target="" if target is None else number(target, lang, digits=0 if float(target).is_integer() else 1),
         target_met=bool(target is not None and retained and retained["position"] >= target - EPSILON),
         gap="" if gap is None else _gap(gap, lang),
+        gap_none=w("gap-withheld" if sealed else "gap-none", lang),
         gap_notable=gap is not None and gap >= matrix.thresholds.gap - EPSILON,
     )
 
@@ -279,9 +308,12 @@ def _cell(one: Mapping[str, Any], level: str, title: str, lang: str, *, sealed: 
         for lens, bounds in lenses.items()
         if bounds or (lens != "documented" and not sealed)
     ]
+    if withheld := level in one.get("withheld", ()):
+        spoken.append(w("cell-lens", lang, lens=w("experienced", lang), text=w("withheld", lang)))
     if attained:
         spoken.append(w("cell-reached", lang))
-    return CellView(title, declared, lenses["experienced"], lenses["documented"], attained, ", ".join(spoken))
+    told = ", ".join(spoken)
+    return CellView(title, declared, lenses["experienced"], lenses["documented"], withheld, attained, told)
 
 
 def _bounds(lens: Mapping[str, Any] | None, level: str, lang: str) -> Bounds | None:
@@ -379,7 +411,7 @@ def _templates() -> Environment:
 
 
 def matrix_csv(score: Score, matrix: Matrix | None = None, lang: str = "en") -> str:
-    """The table behind the figure: a row per axis, level and lens, unrounded, semicolons, decimal of the language.
+    """The table behind the figure: a row per axis, level and lens, four decimals, semicolons, decimal of the language.
 
     Columns: axis, level, lens, low, high, position, position_high, retained, retained_high, gap.
     """
@@ -389,7 +421,7 @@ def matrix_csv(score: Score, matrix: Matrix | None = None, lang: str = "en") -> 
     def cell(value: object) -> str:
         if value is None:
             return ""
-        text = repr(value).replace(".", comma) if isinstance(value, float) else str(value)
+        text = f"{value}".replace(".", comma) if isinstance(value, float) else str(value)
         # A spreadsheet would run a text that begins like a formula.
         return "'" + text if isinstance(value, str) and text[:1] in "=+-@\t\r" else text
 
@@ -415,18 +447,23 @@ def matrix_csv(score: Score, matrix: Matrix | None = None, lang: str = "en") -> 
         for lens in matrix.lenses:
             view = one[lens.id]
             for level in matrix.levels:
-                share = view["cells"][level.id] if view else {}
+                share = view["cells"].get(level.id, {}) if view else {}
+                gap = one["gap"]
                 values = (
                     axis.title[lang],
                     level.title[lang],
                     lens.title[lang],
-                    share.get("low"),
-                    share.get("high"),
-                    view["position"] if view else None,
-                    view["high"] if view else None,
-                    kept.get("position"),
-                    kept.get("high"),
-                    one["gap"],
+                    *_ends(share.get("low"), share.get("high")),
+                    *(_ends(view["position"], view["high"]) if view else _ends(None, None)),
+                    *_ends(kept.get("position"), kept.get("high")),
+                    None if gap is None else round(gap, DECIMALS) + 0.0,
                 )
                 rows.writerow([cell(value) for value in values])
     return out.getvalue()
+
+
+def _ends(low: float | None, high: float | None) -> tuple[float | None, float | None]:
+    """Both bounds rounded, and the high one never below the low one by what a computer's sums leave over."""
+    if low is None or high is None:
+        return low, high
+    return round(low, DECIMALS), round(max(low, high), DECIMALS)

@@ -1,7 +1,8 @@
-"""What answers mean: the ladder, conditions, showcase and rules, as pure dataframes."""
+"""What answers mean: the ladder, conditions, showcase and rules, as pure dataframes; and what of it may be shown."""
 
+from scoring.disclosure import disclosed, few_patients
 from scoring.rules import STATES, Rule, Rulebook, check_rule, judge_facts, load_rulebook
-from scoring.scores import CRITERIA, Head, Scores, patients_by_axis, positions_of, score, whole_months
+from scoring.scores import CRITERIA, Head, Scores, positions_of, score, whole_months
 
 __all__ = [
     "CRITERIA",
@@ -11,9 +12,10 @@ __all__ = [
     "Rulebook",
     "Scores",
     "check_rule",
+    "disclosed",
+    "few_patients",
     "judge_facts",
     "load_rulebook",
-    "patients_by_axis",
     "positions_of",
     "score",
     "whole_months",

@@ -220,11 +220,18 @@ class Table:
         return People(respondents, forms, staff)
 
 
+def speaks(n: Any, unsure: Any) -> Any:
+    """Whether a role speaks on an item: it gives a value, and a third at least of those who answered know.
+
+    ``n`` values and ``unsure`` don't knows, as numbers or as arrays of them.
+    """
+    return (n > 0) & (3 * n >= n + unsure)
+
+
 def lens_means(voices: Voices, rows: Places, count: int, matrix: Matrix) -> tuple[Floats, ...]:
     """Per assessment, answering lens and item: x (NaN when no role speaks), answers but na, all answers.
 
-    A role speaks on an item when it gives a value and a third of those who answered know; five voices weigh a
-    full role, fewer their share.
+    Of a role that `speaks` on an item five voices weigh a full role, fewer their share.
 
     Args:
         voices: what the roles said.
@@ -235,7 +242,7 @@ def lens_means(voices: Voices, rows: Places, count: int, matrix: Matrix) -> tupl
     full = matrix.thresholds.role_full
     n, alive = voices.n, voices.n + voices.d
     with np.errstate(invalid="ignore", divide="ignore"):
-        u = np.where((n > 0) & (3 * n >= alive), np.minimum(n, full) / full, 0.0)
+        u = np.where(speaks(n, voices.d), np.minimum(n, full) / full, 0.0)
         um = np.where(u > 0, u * voices.s / n, 0.0)
     group = rows * len(LENSES) + voices.lens(matrix)
     total = [np.zeros((count * len(LENSES), n.shape[1])) for _ in range(4)]

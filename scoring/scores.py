@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from matrix import Matrix, load_matrix
 from questionnaires import Questionnaire
-from scoring.answers import NOT_OPTIONS, People, Places, Table, Voices, gather, joined, lens_means
+from scoring.answers import People, Places, Table, Voices, gather, joined, lens_means
 from scoring.ladder import (
     ANSWERING,
     DECLARED,
@@ -547,21 +547,6 @@ class Scores:
                         }
                     )
         return rows
-
-
-def patients_by_axis(questionnaire: Questionnaire, answers: Any) -> dict[str, int]:
-    """How many patients spoke on each axis; an axis on which none did is not in it.
-
-    A patient is a distinct respondent of the experienced lens, whatever their roles; ``dk`` and ``na`` say nothing.
-    ``answers`` is a native eager dataframe, long, of one assessment.
-    """
-    lens_of, axis_of = load_matrix().lens_of, {item.id: item.axis for item in questionnaire.items}
-    people: dict[str, set[str]] = {}
-    columns = nw.from_native(answers, eager_only=True).select("respondent", "role", "item", "answer")
-    for respondent, role, item, answer in columns.iter_rows():
-        if lens_of.get(role) == "experienced" and answer not in NOT_OPTIONS and item in axis_of:
-            people.setdefault(axis_of[item], set()).add(respondent)
-    return {axis: len(own) for axis, own in people.items()}
 
 
 @lru_cache(maxsize=16)

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from questionnaires import Questionnaire
-from scoring import Rulebook, load_rulebook, score
+from scoring import Rulebook, disclosed, few_patients, load_rulebook, score
 
 ON = dt.date(2026, 1, 31)
 SCALES = {
@@ -481,3 +481,52 @@ def test_no_paper_is_no_evidence_table(batch: Batch) -> None:
     for one in without:
         for axis in one["axes"].values():
             assert axis["documented"] is None or axis["documented"]["position"] <= TOLERANCE
+
+
+def shown_of(batch: Batch, rows: list[Row]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What may be shown of one assessment with these answers."""
+    heads = batch.heads or [{"assessment": rows[0]["assessment"]}]
+    return disclosed(
+        batch.questionnaire,
+        table(rows, ANSWERS),
+        evidence=table(batch.evidence, EVIDENCE),
+        assessments=table(heads, HEADS),
+        on=ON,
+    )
+
+
+@law(60)
+@given(single, st.sampled_from(tuple(SCALES["patients"])))
+def test_nothing_shown_depends_on_what_a_few_patients_say(batch: Batch, answer: str) -> None:
+    """Whatever value they give, the few patients behind a question change nothing of what may be shown."""
+    few = few_patients(table(batch.answers, ANSWERS))
+    changed = [
+        {**row, "answer": answer}
+        if row["item"] in few
+        and reference.LENS_OF[row["role"]] == "experienced"
+        and row["answer"] in SCALES["patients"]
+        else row
+        for row in batch.answers
+    ]
+    assert shown_of(batch, batch.answers) == shown_of(batch, changed)
+
+
+@law(40)
+@given(single)
+def test_what_is_shown_is_the_score_where_nobody_is_few(batch: Batch) -> None:
+    """Where every question rests on enough patients the score is shown as it is; a withheld cell is never there."""
+    shown, _ = shown_of(batch, batch.answers)
+    if not shown["withheld"]:
+        [whole] = score(
+            batch.questionnaire,
+            table(batch.answers, ANSWERS),
+            evidence=table(batch.evidence, EVIDENCE),
+            assessments=table(batch.heads or [{"assessment": shown["assessment"]}], HEADS),
+            on=ON,
+        ).to_json()
+        mine = {axis: {key: one[key] for key in whole["axes"][axis]} for axis, one in shown["axes"].items()}
+        assert mine == whole["axes"]
+        assert [key for key in whole if key != "axes" and shown[key] != whole[key]] == []
+    for one in shown["axes"].values():
+        assert not set((one["experienced"] or {"cells": {}})["cells"]) & set(one["withheld"])
+        assert not one["sealed"] or one["retained"] is None

@@ -475,6 +475,17 @@ def test_an_axis_that_few_patients_answered_shows_no_level_of_theirs(place: Plac
     assert "Les patients disent : pas assez de réponses" in by_axis["Recherche"]
 
 
+def test_a_level_that_few_patients_answered_keeps_back_the_axis(place: Place) -> None:
+    """Enough patients on an axis do not expose the few among them who answered one of its questions."""
+    _answered(place, "patient", N_MIN, 0)
+    asked = [one for one in HOSPITAL.form("express") if one.asked_of("experienced")]
+    first = next(one.id for one in asked if (one.axis, one.level) == ("care", "information"))
+    place.store.save(Answer(place.campaign.id, "patient-0", "patient", first, "dk"))
+    by_axis = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", _after(place)))
+    assert "Les patients disent : pas assez de réponses" in by_axis["Soins directs"]
+    assert "Les patients disent : aucun niveau complet" in by_axis["Recherche"]
+
+
 def test_a_campaign_that_nobody_answered_says_so(place: Place) -> None:
     """Without any answer the page still stands, in each language."""
     text = _after(place, "en")

@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html import unescape
-from pathlib import Path
 
 import pytest
-import streamlit as st
-from axe_playwright_python.sync_playwright import Axe
-from browser import Server, browser, ready
-from playwright.sync_api import Browser, Page
+from browser import LANGUAGES, PHONE, Server, Visitor, faults, ready, too_wide
+from playwright.sync_api import Page
 from test_pages import html, open_page, text_of
 
 from dashboard import frame, showcase
@@ -19,25 +16,16 @@ from data import Answer, Campaign, Store
 from data.demo import load_demo, load_example
 from matrix import load_matrix, load_sources
 from questionnaires import load_library
-from scoring import load_rulebook, score
+from scoring import disclosed, load_rulebook, score
 from scoring.rules import compiled
 
-LANGUAGES = ("fr", "nl", "en")
-PHONE = {"width": 390, "height": 844}
-LAPTOP = {"width": 1280, "height": 800}
 OPEN_ALL = "document.querySelectorAll('details').forEach(one => { one.open = true })"
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+def store(page_store: Store) -> Store:
     """An empty store that the page uses."""
-    monkeypatch.setenv("POMEY_STORE", f"sqlite:///{tmp_path / 'showcase.db'}")
-    st.cache_resource.clear()
-    st.cache_data.clear()
-    opened = frame.store()
-    yield opened
-    opened.close()
-    st.cache_resource.clear()
+    return page_store
 
 
 @pytest.fixture
@@ -69,13 +57,13 @@ def fill(store: Store, campaign: Campaign, role: str, people: int, option: int =
 def case_of(store: Store, campaign: Campaign) -> showcase.Case:
     """What the page knows of an assessment."""
     questionnaire = load_library()["hospital"]
-    scores = score(
+    result, trace = disclosed(
         questionnaire,
         store.answers([campaign.id]),
         evidence=store.evidence([campaign.id]),
         assessments=store.assessments([campaign.id]),
     )
-    return showcase.Case(campaign, questionnaire, scores.to_json()[0], scores.trace(campaign.id))
+    return showcase.Case(campaign, questionnaire, result, trace)
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -152,6 +140,28 @@ def _told(text: str) -> str:
     return unescape(re.sub(r"<[^>]+>", " ", re.sub(r"<a .*?</a>", "", text)))
 
 
+def test_axes_that_nobody_answered_take_one_line(store: Store) -> None:
+    """They have a card, which leads to one line for all of them, and no table; nor has what a form does not ask."""
+    house, questionnaire = store.add_institution("A", country="be"), load_library()["hospital"]
+    own = store.add_campaign(house.id, questionnaire, title="t", year=2026, form="express")
+    store.save_many(
+        [
+            Answer(own.id, "q", "quality", item.id, questionnaire.options(item.id, "declared")[-1].id)
+            for item in questionnaire.form("express")
+            if item.axis == "services" and item.asked_of("declared")
+        ]
+    )
+    body = html(open_page("showcase", lang="en", campaign=own.id))
+    silent = [axis for axis in load_matrix().ids("axes") if axis != "services"]
+    [line] = re.findall(rf"<p[^>]*>{frame.words()('sc-silent', 'en')}.*?</p>", body)
+    for axis in silent:
+        assert f'id="axis-{axis}"' in line
+        assert f'href="#axis-{axis}"' in body
+    assert len(re.findall(r'<section class="sc-axis fr-state', body)) == 1
+    assert frame.words()("sc-group-not-asked", "en") in body
+    assert len(re.findall(r'<table class="fr-table sc-group"', body)) == 2
+
+
 @pytest.mark.parametrize(("people", "hidden"), [(4, True), (5, False)])
 def test_few_patients_are_not_exposed(people: int, hidden: bool, own: Campaign, store: Store) -> None:  # noqa: FBT001
     """Below five patients no figure of theirs, no mean and no count is on the page; from five on they are."""
@@ -216,7 +226,11 @@ def test_empty_page_says_what_to_do(own: Campaign) -> None:
     """Before the first answer the page teaches and has one button."""
     test = open_page("showcase", lang="en", campaign=own.id)
     assert frame.words()("sc-empty-why", "en") in text_of(test)
-    mine = [button.key for button in test.button if button.key and not button.key.startswith("language-")]
+    mine = [
+        button.key
+        for button in test.button
+        if button.key and not button.key.startswith(("language-", "again"))
+    ]
     assert mine == ["to-start"]
 
 
@@ -241,21 +255,13 @@ def test_text_of_others_is_shown_inert(store: Store) -> None:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """One browser for all tests here."""
-    with browser() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the page on a store with the example."""
     server = Server(tmp_path_factory.mktemp("showcase"))
     with Store.open(server.store) as store:
         campaign = load_example(store)
-    server.start()
-    yield f"{server.url}/showcase?campaign={campaign}"
-    server.stop()
+    with server:
+        yield f"{server.url}/showcase?campaign={campaign}"
 
 
 def _visit(page: Page, address: str) -> None:
@@ -266,44 +272,28 @@ def _visit(page: Page, address: str) -> None:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_phone_never_scrolls_sideways(lang: str, shown: str, chromium: Browser) -> None:
+def test_phone_never_scrolls_sideways(lang: str, shown: str, visitor: Visitor) -> None:
     """At 390 pixels nothing is wider than the screen, with everything unfolded."""
-    context = chromium.new_context(viewport=PHONE, locale=lang)  # type: ignore[arg-type]
-    page = context.new_page()
+    page = visitor(viewport=PHONE, locale=lang)
     _visit(page, f"{shown}&lang={lang}")
     page.evaluate(OPEN_ALL)
-    wide = page.evaluate(
-        "[...document.querySelectorAll('.stMain *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1"
-        " && !e.closest('thead')).map(e => e.className + e.textContent.slice(0, 40))"
-    )
-    assert not wide
-    assert page.evaluate("document.querySelector('.stMain').scrollWidth") <= PHONE["width"]
-    context.close()
+    assert not too_wide(page)
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_accessible(scheme: str, shown: str, chromium: Browser) -> None:
+def test_accessible(scheme: str, shown: str, visitor: Visitor) -> None:
     """No violation of WCAG 2.2 AA that axe can see, folded and unfolded, in light and dark."""
-    context = chromium.new_context(viewport=LAPTOP, locale="fr-BE", color_scheme=scheme)  # type: ignore[arg-type]
-    page = context.new_page()
+    page = visitor(color_scheme=scheme)
     _visit(page, f"{shown}&lang=fr")
     page.evaluate(OPEN_ALL)
-    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-    found = Axe().run(page, options=options)
-    told = [
-        (one["id"], [(node["target"], node["html"][:160]) for node in one["nodes"]])
-        for one in found.response["violations"]
-    ]
-    assert not told
-    context.close()
+    assert not faults(page)
 
 
 @pytest.mark.browser
-def test_card_leads_to_its_axis_and_print_unfolds(shown: str, chromium: Browser) -> None:
+def test_card_leads_to_its_axis_and_print_unfolds(shown: str, visitor: Visitor) -> None:
     """A card's link goes to its axis on the same page; on paper nothing is folded and no button is left."""
-    context = chromium.new_context(viewport=LAPTOP, locale="en")  # type: ignore[arg-type]
-    page = context.new_page()
+    page = visitor(locale="en")
     _visit(page, f"{shown}&lang=en")
     page.get_by_role("link", name=load_matrix().title("axes", "research", "en")).click()
     page.wait_for_function(
@@ -314,4 +304,3 @@ def test_card_leads_to_its_axis_and_print_unfolds(shown: str, chromium: Browser)
     page.emulate_media(media="print")
     assert folded.is_visible()
     assert not page.locator(".st-key-frame-pages").is_visible()
-    context.close()

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from browser import Server, browser, ready
-from playwright.sync_api import Browser, Page, expect
+from browser import LAPTOP, PHONE, Server, Visitor, ready
+from playwright.sync_api import Page, ViewportSize, expect
 
 from dashboard import frame
-from data import Invitations, Store
+from data import Answer, Invitations, Store
 from matrix import load_matrix
 from questionnaires import load_library
 
 pytestmark = pytest.mark.browser
-LAPTOP = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 844}
 HOSPITAL = load_library()["hospital"]
 FORM = HOSPITAL.form("express")
 word = frame.word
@@ -29,7 +25,7 @@ class Guest(NamedTuple):
 
     role: str
     kind: str
-    screen: dict[str, int]
+    screen: ViewportSize
     lang: str
     option: int
 
@@ -39,13 +35,6 @@ GUESTS = (
     Guest("patient", "shared", PHONE, "nl", 0),
     Guest("relative", "shared", PHONE, "en", 0),
 )
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """One browser for everyone."""
-    with browser() as found:
-        yield found
 
 
 def invite(page: Page, guest: Guest) -> str:
@@ -79,11 +68,10 @@ def invite(page: Page, guest: Guest) -> str:
     return link
 
 
-def answer(chromium: Browser, guest: Guest, link: str) -> str:
+def answer(visitor: Visitor, guest: Guest, link: str) -> str:
     """Open the link, answer every question, finish; returns the address of one's own pages."""
     lens = load_matrix().lens_of[guest.role]
-    context = chromium.new_context(viewport=guest.screen, locale=guest.lang)  # type: ignore[arg-type]
-    page = context.new_page()
+    page = visitor(viewport=guest.screen, locale=guest.lang)
     page.goto(link)
     expect(page.locator("html")).to_have_attribute("lang", guest.lang)
     page.get_by_role("button", name=word("begin", guest.lang)).click()
@@ -101,17 +89,32 @@ def answer(chromium: Browser, guest: Guest, link: str) -> str:
         page.wait_for_url(lambda url, left=before: url != left)
     page.get_by_role("button", name=word("r-finish", guest.lang)).click()
     expect(page.get_by_label(word("r-receipt", guest.lang))).to_have_value(re.compile(r"^\w{4}(-\w{4}){3}$"))
-    context.close()
     return own
 
 
-def test_a_whole_campaign(tmp_path: Path, chromium: Browser) -> None:
-    """A campaign is created, three roles answer on three screens in three languages, it closes, and both sides see it."""
-    server = Server(tmp_path)
-    server.start()
-    desk = chromium.new_context(viewport=LAPTOP, locale="fr-BE").new_page()  # type: ignore[arg-type]
-    desk.goto(f"{server.url}/?lang=fr")
-    ready(desk)
+def visit(page: Page, address: str) -> None:
+    """Open a page and wait until it is drawn."""
+    page.goto(address)
+    ready(page)
+
+
+def more_patients(campaign: str, people: int) -> list[Answer]:
+    """What so many further patients answer: the first option each time."""
+    return [
+        Answer(campaign, f"more-{n}", "patient", item.id, HOSPITAL.options(item.id, "experienced")[0].id)
+        for n in range(people)
+        for item in FORM
+        if item.asked_of("experienced")
+    ]
+
+
+def test_a_whole_campaign(server: Server, visitor: Visitor) -> None:
+    """A campaign is created, three roles answer on three screens in three languages, it closes, and both sides see it.
+
+    What two patients say is withheld until three more have answered.
+    """
+    desk = visitor()
+    visit(desk, f"{server.url}/?lang=fr")
     desk.locator(".st-key-create-own button").click()
     desk.get_by_label(word("field-name", "fr")).fill("Hôpital du Val")
     desk.get_by_role("button", name=word("create", "fr"), exact=True).click()
@@ -120,10 +123,9 @@ def test_a_whole_campaign(tmp_path: Path, chromium: Browser) -> None:
         [campaign] = store.campaigns()
     assert (campaign.state, campaign.form) == ("open", "express")
 
-    desk.goto(f"{server.url}/invite?lang=fr&campaign={campaign.id}")
-    ready(desk)
+    visit(desk, f"{server.url}/invite?lang=fr&campaign={campaign.id}")
     links = [invite(desk, guest) for guest in GUESTS]
-    places = [answer(chromium, guest, link) for guest, link in zip(GUESTS, links, strict=True)]
+    places = [answer(visitor, guest, link) for guest, link in zip(GUESTS, links, strict=True)]
     with Store.open(server.store) as store:
         standing = {
             one.role: (one.started, one.submitted) for one in Invitations(store).standing(campaign.id)
@@ -137,28 +139,31 @@ def test_a_whole_campaign(tmp_path: Path, chromium: Browser) -> None:
         assert said == {item.id: HOSPITAL.options(item.id, lens)[guest.option].id for item in FORM}
     assert {row["channel"] for row in rows} == {"own_link", "shared_link"}
 
-    desk.goto(f"{server.url}/results?lang=fr&campaign={campaign.id}")
-    ready(desk)
-    assert (
-        desk.locator(".pm-experienced .pm-mark").count() == 0
-    )  # neither side sees the other before the closing
-    desk.goto(f"{server.url}/campaign?lang=fr&campaign={campaign.id}")
-    ready(desk)
+    visit(desk, f"{server.url}/results?lang=fr&campaign={campaign.id}")
+    expect(desk.locator(".pm-matrix").first).to_be_visible()
+    # Neither side sees the other before the closing.
+    expect(desk.locator(".pm-experienced .pm-mark")).to_have_count(0)
+    visit(desk, f"{server.url}/campaign?lang=fr&campaign={campaign.id}")
     desk.locator(".st-key-ca-close button").click()
     desk.get_by_role("button", name=word("ca-close-now", "fr"), exact=True).click()
-    expect(desk.get_by_text(word("ca-close-done", "fr"))).to_be_visible()
+    expect(desk.locator(".fr-done", has_text=word("ca-close-done", "fr"))).to_be_visible()
     ready(desk)
-    desk.goto(f"{server.url}/results?lang=fr&campaign={campaign.id}")
+    # Two patients could be recognised: their cells are marked as withheld.
+    visit(desk, f"{server.url}/results?lang=fr&campaign={campaign.id}")
+    expect(desk.locator(".pm-experienced .pm-closed").first).to_be_attached()
+    expect(desk.locator(".pm-experienced .pm-mark")).to_have_count(0)
+    with Store.open(server.store) as store:
+        store.reopen_campaign(campaign.id, "Trois patients de plus")
+        store.save_many(more_patients(campaign.id, 3))
+        store.close_campaign(campaign.id)
+    desk.reload()
     ready(desk)
     expect(desk.locator(".pm-experienced .pm-mark").first).to_be_attached()
-    desk.goto(f"{server.url}/showcase?lang=fr&campaign={campaign.id}")
-    ready(desk)
+    expect(desk.locator(".pm-closed")).to_have_count(0)
+    visit(desk, f"{server.url}/showcase?lang=fr&campaign={campaign.id}")
     assert word("state-critical", "fr") in desk.locator(".stMain").inner_text()
 
     for guest, place in zip(GUESTS, places, strict=True):
-        page = chromium.new_context(viewport=guest.screen, locale=guest.lang).new_page()  # type: ignore[arg-type]
+        page = visitor(viewport=guest.screen, locale=guest.lang)
         page.goto(place)
         expect(page.get_by_role("heading", name=word("r-after", guest.lang))).to_be_visible()
-        page.context.close()
-    desk.context.close()
-    server.stop()

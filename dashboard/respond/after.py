@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 class Levels(NamedTuple):
     """How many people answered on each side, and per axis the level each side sees.
 
-    A level is its number and whether it may be higher, or none when the answers do not tell; patients' levels are
-    there only for an axis that enough of them answered.
+    A level is its number and whether it may be higher, or none when the answers that may be shown do not tell.
     """
 
     people: dict[str, int]
@@ -71,25 +70,23 @@ class _Facts(NamedTuple):
 
 @lru_cache(maxsize=32)
 def _levels(facts: _Facts, stamp: str) -> Levels:  # noqa: ARG001  # a part of the key: other answers, other levels
-    from scoring import patients_by_axis, score  # noqa: PLC0415  # here: the server answers before it is loaded
+    from scoring import disclosed  # noqa: PLC0415  # here: the server answers before it is loaded
 
     store, campaign, questionnaire = facts
-    answers = store.answers([campaign.id])
-    [result] = score(
-        questionnaire, answers, assessments=store.assessments([campaign.id]), form=campaign.form
-    ).to_json()
-    matrix = load_matrix()
-    voices = patients_by_axis(questionnaire, answers)
-    seen: dict[str, dict[str, tuple[int, bool] | None]] = {"declared": {}, "experienced": {}}
-    for axis, one in result["axes"].items():
-        seen["declared"][axis] = _level(one["declared"])
-        if voices.get(axis, 0) >= matrix.thresholds.n_min:
-            seen["experienced"][axis] = _level(one["experienced"])
-    return Levels(result["respondents"], **seen)
+    answers, assessments = store.answers([campaign.id]), store.assessments([campaign.id])
+    result, _ = disclosed(questionnaire, answers, assessments=assessments, form=campaign.form)
+    axes, lens_of = result["axes"].items(), load_matrix().lens_of
+    rows = zip(*(answers[name].to_pylist() for name in ("respondent", "role")), strict=True)
+    patients = {respondent for respondent, role in rows if lens_of.get(role) == "experienced"}
+    return Levels(
+        result["respondents"] | {"experienced": len(patients)},
+        {axis: _level(one["declared"]) for axis, one in axes},
+        {axis: _level(one["experienced"]) for axis, one in axes},
+    )
 
 
 def _level(lens: dict[str, Any] | None) -> tuple[int, bool] | None:
-    if lens is None or (lens["level"] == 0 and not lens["complete"]):
+    if lens is None or lens["level"] is None or (lens["level"] == 0 and not lens["complete"]):
         return None
     return lens["level"], not lens["complete"]
 

@@ -547,9 +547,9 @@ def test_each_page_is_drawn_for_the_roles_the_table_says(
     closed = frame.words()("access-closed", "en") in said(test)
     assert closed == (role not in PAGES[page] and page != "home")
     if closed:
-        assert [button.key for button in test.button if not (button.key or "").startswith(("language-", "again"))] == [
-            "to-results"
-        ]
+        assert [
+            button.key for button in test.button if not (button.key or "").startswith(("language-", "again"))
+        ] == ["to-results"]
 
 
 def test_somebody_sees_the_institutions_of_their_roles(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -156,6 +156,7 @@ def test_old_sign_ins_are_not_kept(store: Store, accounts: Accounts, monkeypatch
     assert count == 1
 
 
+@pytest.mark.parametrize("store", ["file"], indirect=True)
 def test_an_unknown_id_takes_as_long_as_a_wrong_password(accounts: Accounts) -> None:
     """The time of an answer does not tell whether an account exists, has a password or is disabled."""
     accounts.add("anne", "", PASSWORD)

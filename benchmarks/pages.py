@@ -83,7 +83,7 @@ class Server:
             "quiet": [sys.executable, __file__, "--quiet", port],
             "default": [
                 *(sys.executable, "-m", "streamlit", "run", "app.py"),
-                *("--server.headless", "true", "--server.port", port),
+                *("--server.headless", "true", "--server.port", port, "--server.address", "localhost"),
             ],
         }[kind]
         self.process: subprocess.Popen[bytes] | None = None

@@ -260,7 +260,7 @@ def _base(campaign: Campaign, item: Item, role: str, respondent: str) -> str:
 
 def _key(base: str) -> str:
     """The name of a question's radio: with the language, since the browser remembers a choice by its wording."""
-    return f"answer|{base}|{frame.language()}"
+    return f"answer|{base}|{st.session_state.get(f'turn|{base}', 0)}|{frame.language()}"
 
 
 def _field(base: str, *, why: bool) -> str:
@@ -308,7 +308,11 @@ def _follow(base: str, stored: Answer | None) -> None:
     names = (_key(base), _field(base, why=True), _field(base, why=False))
     for name, was, part in zip(names, seen, now, strict=True):
         if was != part and name in st.session_state and (st.session_state[name] or "").strip() == was:
-            st.session_state[name] = part if part or name != names[0] else None
+            if name == names[0]:
+                # Under a new name it is drawn as stored; a value set in a run that is broken off would never be seen.
+                st.session_state[f"turn|{base}"] = st.session_state.get(f"turn|{base}", 0) + 1
+            else:
+                st.session_state[name] = part
             st.session_state[f"said|{base}"] = word("changed-elsewhere")
     st.session_state[f"seen|{base}"] = now
 

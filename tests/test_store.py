@@ -634,8 +634,7 @@ def test_sixteen_threads_lose_nothing_and_get_equal_shares(store: Store) -> None
 
     with ThreadPoolExecutor(16) as pool:
         counts = list(pool.map(answer, range(16)))
-    # Whoever is answered first may be in the next group before the others, so twice as often, and no more.
-    assert min(counts) > 0.4 * max(counts)
+    assert min(counts) > 0.5 * max(counts)
     rows = store.answers().to_pylist()
     kept = {(row["respondent"], row["item"]) for row in rows}
     assert kept == {(f"r{who}", f"i{n}") for who, count in enumerate(counts) for n in range(count)}

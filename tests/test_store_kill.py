@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.synchronize import Barrier
 
-KILLS = int(os.environ.get("POMEY_KILLS", "5"))
+KILLS = int(os.environ.get("POMEY_KILLS", "8"))
 THREADS = 4
 
 # A server process that has loaded everything forks each child at once; Windows has none, and starts afresh.
